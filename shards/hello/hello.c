@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hello: the front door. Says who it is, counts its beats, and gives back what it is handed.
+ * Needs no port and no grant; runs in every world. Copy this file to begin a shard.
+ */
+#include <stdint.h>
+
+#include <vanity/vanity.h>
+
+#include "../common/text.h"
+
+#define SPIN_NS 50000u
+
+enum { HELLO_BEATS = 1, HELLO_GREETED };
+
+VANITY_COUNTERS({ HELLO_BEATS, "beats" }, { HELLO_GREETED, "greeted" })
+
+/* All mutable state of a program lies here: no globals, so two instances never meet. */
+struct hello {
+	struct vanity_ref burst[VANITY_BURST_MAX];
+};
+VANITY_CARRY(struct hello, 1)
+
+int vanity_main(struct vanity_shard *self)
+{
+	struct hello *hello = vanity_carry(self);
+	struct vanity_rx *in = vanity_rx_at(self, 0); /* NULL when the topology gives no input */
+	const char *name = vanity_option(self, "name");
+	char greeting[64] = "hello, ";
+
+	craft_say(greeting, sizeof(greeting), name != NULL ? name : "world");
+	vanity_log(self, greeting, 0, 0);
+	vanity_ready(self); /* from here on only sleeping enters the kernel */
+	while (vanity_running(self)) {
+		uint32_t n = 0;
+
+		vanity_count(self, HELLO_BEATS, 1);
+		if (in != NULL)
+			n = vanity_rx_take(in, hello->burst, VANITY_BURST_MAX);
+		for (uint32_t i = 0; i < n; i++)
+			vanity_rx_give_back(in, &hello->burst[i], HELLO_GREETED);
+		if (n == 0)
+			vanity_wait(self, SPIN_NS);
+	}
+	return 0;
+}

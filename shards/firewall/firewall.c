@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * firewall: each frame meets an ordered list of rules; it goes on, or home with a reason.
+ */
+#include <stdint.h>
+
+#include <vanity/vanity.h>
+
+#include "../common/mem.h"
+#include "../common/report.h"
+#include "rules.h"
+
+#define SPIN_NS 50000u
+#define FW_RULES_SHOWN 32u /* rules with a counter of their own */
+
+enum { FW_BAD_RULES = 1, FW_NO_RULES };
+enum {
+	FW_DENIED = 1,
+	FW_DEFAULT_DENIED,
+	FW_MALFORMED,
+	FW_ALLOWED,
+	FW_RULE_FIRST, /* .. FW_RULE_FIRST + FW_RULES_SHOWN - 1 */
+};
+_Static_assert(FW_RULE_FIRST + FW_RULES_SHOWN <= VANITY_COUNTERS_MAX, "a counter a rule shown");
+
+#define FW_RULE_NAME(n, name) { FW_RULE_FIRST + (n), name }
+
+VANITY_COUNTERS({ FW_DENIED, "denied" }, { FW_DEFAULT_DENIED, "default_denied" },
+		{ FW_MALFORMED, "malformed" }, { FW_ALLOWED, "allowed" },
+		FW_RULE_NAME(0, "rule_00"), FW_RULE_NAME(1, "rule_01"),
+		FW_RULE_NAME(2, "rule_02"), FW_RULE_NAME(3, "rule_03"),
+		FW_RULE_NAME(4, "rule_04"), FW_RULE_NAME(5, "rule_05"),
+		FW_RULE_NAME(6, "rule_06"), FW_RULE_NAME(7, "rule_07"),
+		FW_RULE_NAME(8, "rule_08"), FW_RULE_NAME(9, "rule_09"),
+		FW_RULE_NAME(10, "rule_10"), FW_RULE_NAME(11, "rule_11"),
+		FW_RULE_NAME(12, "rule_12"), FW_RULE_NAME(13, "rule_13"),
+		FW_RULE_NAME(14, "rule_14"), FW_RULE_NAME(15, "rule_15"),
+		FW_RULE_NAME(16, "rule_16"), FW_RULE_NAME(17, "rule_17"),
+		FW_RULE_NAME(18, "rule_18"), FW_RULE_NAME(19, "rule_19"),
+		FW_RULE_NAME(20, "rule_20"), FW_RULE_NAME(21, "rule_21"),
+		FW_RULE_NAME(22, "rule_22"), FW_RULE_NAME(23, "rule_23"),
+		FW_RULE_NAME(24, "rule_24"), FW_RULE_NAME(25, "rule_25"),
+		FW_RULE_NAME(26, "rule_26"), FW_RULE_NAME(27, "rule_27"),
+		FW_RULE_NAME(28, "rule_28"), FW_RULE_NAME(29, "rule_29"),
+		FW_RULE_NAME(30, "rule_30"), FW_RULE_NAME(31, "rule_31"))
+
+struct fw {
+	struct fw_rules rules;
+	uint32_t hits[FW_RULES_SHOWN]; /* of the burst at hand; shown at its end */
+	uint16_t counted[FW_RULES_MAX];
+};
+VANITY_CARRY(struct fw, 1)
+
+static int load(struct vanity_shard *self, struct fw *fw)
+{
+	struct craft_errors errors;
+	size_t config_bytes = 0;
+	const void *config = vanity_config(self, &config_bytes);
+
+	if (config == NULL)
+		return vanity_fatal(self, FW_NO_RULES, "firewall needs its rules: config = \"FILE\"");
+	memset(&errors, 0, sizeof(errors));
+	if (fw_rules_parse(&fw->rules, config, config_bytes, &errors) != 0)
+		return craft_report(self, FW_BAD_RULES, "rules", &errors);
+	vanity_log(self, "%0 rules", fw->rules.count, 0);
+	return 0;
+}
+
+static void hit(struct fw *fw, uint32_t rule)
+{
+	if (rule < FW_RULES_SHOWN)
+		fw->hits[rule]++;
+}
+
+/* Return: VANITY_DONE to let it pass, else the reason. */
+static uint32_t judge(struct fw *fw, const void *bytes, uint32_t length)
+{
+	struct craft_packet packet;
+	struct fw_verdict verdict;
+	uint32_t counted;
+
+	if (craft_packet_transport(bytes, length, &packet) != CRAFT_FAULT_NONE)
+		return FW_MALFORMED;
+	verdict = fw_rules_judge(&fw->rules, &packet, fw->counted, &counted);
+	for (uint32_t i = 0; i < counted; i++)
+		hit(fw, fw->counted[i]);
+	hit(fw, verdict.rule);
+	if (verdict.allowed)
+		return VANITY_DONE;
+	return verdict.rule == FW_RULE_NONE ? FW_DEFAULT_DENIED : FW_DENIED;
+}
+
+static void show_hits(struct vanity_shard *self, struct fw *fw)
+{
+	for (uint32_t i = 0; i < FW_RULES_SHOWN && i < fw->rules.count; i++) {
+		if (fw->hits[i] != 0)
+			vanity_count(self, FW_RULE_FIRST + i, fw->hits[i]);
+		fw->hits[i] = 0;
+	}
+}
+
+int vanity_main(struct vanity_shard *self)
+{
+	struct fw *fw = vanity_carry(self);
+	struct vanity_rx *in = vanity_rx(self, "in");
+	struct vanity_tx *out = vanity_tx(self, "out");
+
+	if (load(self, fw) != 0)
+		return 1;
+	vanity_ready(self);
+	while (vanity_running(self)) {
+		struct vanity_ref ref[VANITY_BURST_MAX];
+		/* Never take what cannot be put on: a full output stops us, not our frames. */
+		uint32_t room = vanity_tx_room(out, VANITY_BURST_MAX);
+		uint32_t n = vanity_rx_take(in, ref, room);
+		uint32_t allowed = 0;
+
+		for (uint32_t i = 0; i < n; i++) {
+			uint32_t reason = judge(fw, vanity_ref_read(in, &ref[i]), ref[i].length);
+
+			if (reason == VANITY_DONE) {
+				vanity_tx_put(out, &ref[i]);
+				allowed++;
+			} else {
+				vanity_rx_give_back(in, &ref[i], reason);
+			}
+		}
+		vanity_tx_publish(out);
+		if (n > 0) {
+			vanity_count(self, FW_ALLOWED, allowed);
+			show_hits(self, fw);
+		} else {
+			vanity_wait(self, SPIN_NS);
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * syscall.h (x86_64): how a program without libc enters Linux and moves between stacks.
+ *
+ * Every ISA has the same file with the same names:
+ *   arch_syscall()     up to six arguments; -errno on failure, as the kernel says it
+ *   arch_clone_call()  clone3 whose child runs fn(arg) on the stack named in the arguments; the
+ *                      child never returns into the caller's frame, which CLONE_VM would share
+ *   arch_stack_call()  leave this stack for good and go on in fn(arg)
+ *   arch_trap()        end of the world: raises SIGILL or SIGTRAP
+ *   ARCH_AUDIT         what seccomp calls this machine
+ */
+#ifndef VANITY_ARCH_SYSCALL_H
+#define VANITY_ARCH_SYSCALL_H
+
+#include <asm/unistd.h>
+#include <linux/audit.h>
+
+#define ARCH_AUDIT AUDIT_ARCH_X86_64
+
+static inline long arch_syscall(long nr, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long ret;
+
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+
+static inline long arch_clone_call(const void *args, unsigned long bytes, void (*fn)(void *),
+				   void *arg)
+{
+	register void (*child)(void *) __asm__("r12") = fn;
+	register void *given __asm__("r13") = arg;
+	long ret;
+
+	__asm__ volatile("syscall\n\t"
+			 "test %%rax, %%rax\n\t"
+			 "jnz 1f\n\t"
+			 "xor %%ebp, %%ebp\n\t"
+			 "mov %%r13, %%rdi\n\t"
+			 "call *%%r12\n\t"
+			 "ud2\n"
+			 "1:"
+			 : "=a"(ret)
+			 : "a"(__NR_clone3), "D"(args), "S"(bytes), "r"(child), "r"(given)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+
+__attribute__((noreturn)) static inline void arch_stack_call(void *top, void (*fn)(void *),
+							     void *arg)
+{
+	__asm__ volatile("mov %0, %%rsp\n\t"
+			 "xor %%ebp, %%ebp\n\t"
+			 "call *%1\n\t"
+			 "ud2"
+			 :
+			 : "r"(top), "r"(fn), "D"(arg)
+			 : "memory");
+	__builtin_unreachable();
+}
+
+__attribute__((noreturn)) static inline void arch_trap(void)
+{
+	__builtin_trap();
+}
+
+#endif

@@ -1,0 +1,563 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * channel.c: the two ends of a channel while it is open, and the custody of frames.
+ * Layout and drawings: wire.h. What happens at a death: recovery.c.
+ */
+#include "core/private.h"
+
+void channel_break(struct channel *ch, uint32_t fault, uint64_t value)
+{
+	if (ch->fault != CHANNEL_OK)
+		return;
+	ch->fault = fault;
+	if (ch->open) {
+		ch->open = 0;
+		ch->self->unopened++;
+	}
+	cell_add(&ch->cell->faults, 1);
+	wire_store_release(&ch->cell->broken,
+			   (uint64_t)fault << 56 | (value & 0x00ffffffffffffffull));
+}
+
+/* The first item of a generation ends its blackout: stored once, for whoever measures it. */
+static inline void shard_first_item(struct vanity_shard *self)
+{
+	if (!self->first_item) {
+		self->first_item = 1;
+		wire_store_release(&self->cell->first_item_cycles, arch_cycles());
+	}
+}
+
+/* --- giving back --------------------------------------------------------------------------- */
+
+void rx_lane_publish(struct vanity_rx *rx)
+{
+	if (rx->lane_published == rx->lane_tail)
+		return;
+	rx->lane_published = rx->lane_tail;
+	wire_store_release(&rx->mine->lane_tail, rx->lane_tail);
+	shard_dirty(&rx->ch);
+}
+
+static void rx_lane_push(struct vanity_rx *rx, uint32_t frame)
+{
+	wire_store_u32(&rx->lane[rx->lane_tail & rx->lane_mask], frame);
+	rx->lane_tail++;
+}
+
+/* Off our books; returns where we had it from. */
+static uint32_t shard_forget(struct vanity_shard *self, uint32_t local)
+{
+	uint32_t from = self->from[local];
+
+	if (from < self->rx_count) {
+		self->rx[from].hand_count--;
+		self->rx[from].adopted_count -= shard_adopted(self, local);
+	}
+	self->adopted[local / 64] &= ~(1ull << (local % 64));
+	self->from[local] = FROM_NOTHING;
+	self->to[local] = TO_NOBODY;
+	return from;
+}
+
+/* A borrower stated this frame when we started; its lender says by lending it that it was
+ * free. The lender's word stands: the statement was false, its record goes. */
+void tx_disown(struct vanity_shard *self, uint32_t local, uint32_t frame)
+{
+	for (uint32_t i = 0; i < self->tx_count; i++) {
+		struct vanity_tx *tx = &self->tx[i];
+		const struct channel_pool *p;
+		uint32_t bit;
+
+		if (channel_local(&tx->ch, frame, &p) == LOCAL_NONE)
+			continue;
+		bit = channel_bit(p, frame);
+		if (self->to[local] == i || tx->claim[bit / 64] >> (bit % 64) & 1)
+			tx->lent_count--;
+		tx->claim[bit / 64] &= ~(1ull << (bit % 64));
+	}
+	(void)shard_forget(self, local);
+}
+
+/* A frame that is in nobody's hand below us goes to where we have it from. */
+void tx_home(struct vanity_shard *self, uint32_t local, uint32_t frame)
+{
+	uint32_t from = shard_forget(self, local);
+
+	if (from == FROM_POOL) {
+		for (uint32_t i = 0; i < self->pool_count; i++) {
+			struct vanity_pool *pool = &self->pool[i];
+
+			if (frame - pool->first < pool->count) {
+				vanity_assert(self, pool->free_count < pool->count);
+				pool->free[pool->free_count++] = frame;
+				return;
+			}
+		}
+	} else if (from == FROM_MANY) {
+		/* Whose it is died with our predecessor; the lender knows, the others refuse it. */
+		for (uint32_t i = 0; i < self->rx_count; i++) {
+			const struct channel_pool *p;
+
+			if (channel_local(&self->rx[i].ch, frame, &p) != LOCAL_NONE)
+				rx_lane_push(&self->rx[i], frame);
+		}
+	} else if (from < self->rx_count) {
+		rx_lane_push(&self->rx[from], frame);
+	}
+}
+
+/* --- the consumer's end -------------------------------------------------------------------- */
+
+void rx_finish(struct vanity_rx *rx)
+{
+	rx_lane_publish(rx);
+	if (rx->head == rx->taken)
+		return;
+	/* Pairs with the acquire of head in vanity_tx_room(): the slots are the producer's again. */
+	rx->head = rx->taken;
+	wire_store_release(&rx->mine->head, rx->head);
+	shard_dirty(&rx->ch);
+}
+
+/* Items that may be taken now, at most what the slots hold; 0 on a broken channel. */
+static uint64_t rx_published(struct vanity_rx *rx, uint32_t wanted)
+{
+	struct channel *ch = &rx->ch;
+	uint64_t tail;
+
+	if (ch->fault != CHANNEL_OK)
+		return 0;
+	if (!ch->open || rx->tail - rx->taken >= wanted + (wanted == 0))
+		return rx->tail - rx->taken;
+	/* One read: the writer may move its tail between a check and a second read. */
+	tail = wire_load_acquire(&rx->peer->tail);
+	rx->tail_seen = tail;
+	/* A tail behind the one we saw is as impossible as one beyond the slots. */
+	if (tail - rx->tail > (uint64_t)ch->slot_mask + 1 - (rx->tail - rx->head)) {
+		channel_break(ch, CHANNEL_TAIL_BEYOND_SLOTS, tail);
+		return 0;
+	}
+	rx->tail = tail;
+	return tail - rx->taken;
+}
+
+/* Sampled hop latency: the producer stamped one position of its last bursts. */
+static void rx_sample(struct vanity_rx *rx, uint64_t first, uint64_t end)
+{
+	uint64_t at = wire_load(&rx->peer->stamp_at);
+	uint64_t now, stamp, age;
+
+	if (at - first >= end - first || at == rx->stamp_at)
+		return;
+	rx->stamp_at = at;
+	stamp = wire_load(&rx->peer->stamp_cycles);
+	now = arch_cycles();
+	age = now > stamp ? now - stamp : 0; /* a lying producer spoils its own figure only */
+	cell_add(&rx->ch.cell->hop[cell_bucket(age)], 1);
+}
+
+/* Take a frame slot's claim into our books. 0, or what is wrong with it. */
+static uint32_t rx_accept(struct vanity_rx *rx, const wire_u64 *slot, uint64_t at,
+			  struct vanity_ref *ret_ref, uint64_t *ret_value)
+{
+	struct channel *ch = &rx->ch;
+	struct vanity_shard *self = ch->self;
+	uint64_t word0 = wire_load(&slot[0]);
+	uint64_t word1 = wire_load(&slot[1]);
+	uint32_t frame = (uint32_t)word0;
+	uint32_t offset = (uint32_t)(word0 >> 32) & 0xffff;
+	uint32_t length = (uint32_t)word1;
+	const struct channel_pool *pool;
+	uint32_t local;
+
+	*ret_value = word0;
+	if ((word0 & WIRE_SLOT_LAP) != channel_lap(ch, at))
+		return CHANNEL_SLOT_STALE;
+	local = channel_local(ch, frame, &pool);
+	if (local == LOCAL_NONE)
+		return CHANNEL_FRAME_UNKNOWN;
+	if ((uint64_t)offset + length > pool->frame_bytes)
+		return CHANNEL_FRAME_BOUNDS;
+	if (self->from[local] != FROM_NOTHING) {
+		if (!shard_adopted(self, local))
+			return CHANNEL_FRAME_TWICE;
+		tx_disown(self, local, frame);
+	}
+	if (rx->hand_count - rx->adopted_count >= ch->bind->lend)
+		return CHANNEL_LEND_EXCEEDED;
+	self->from[local] = (uint8_t)(rx - self->rx);
+	rx->hand_count++;
+	ret_ref->frame = frame;
+	ret_ref->offset = (uint16_t)offset;
+	ret_ref->flags = (uint16_t)(word0 >> 48 & 0x7fff);
+	ret_ref->length = length;
+	ret_ref->tag = (uint32_t)(word1 >> 32);
+	return CHANNEL_OK;
+}
+
+uint32_t vanity_rx_take(struct vanity_rx *rx, struct vanity_ref *ret_ref, uint32_t ref_max)
+{
+	struct channel *ch = &rx->ch;
+	struct vanity_shard *self = ch->self;
+	uint64_t avail, value = 0;
+	uint32_t n, fault = CHANNEL_OK;
+
+	vanity_assert(self, ch->pool_count > 0);
+	rx_finish(rx);
+	if (!self->live)
+		return 0;
+	if (ref_max > VANITY_BURST_MAX)
+		ref_max = VANITY_BURST_MAX;
+	avail = rx_published(rx, ref_max);
+	if (avail > ref_max)
+		avail = ref_max;
+	for (n = 0; n < avail; n++) {
+		uint64_t at = rx->taken + n;
+
+		fault = rx_accept(rx, &rx->slot[(at & ch->slot_mask) * 2], at, &ret_ref[n], &value);
+		if (fault != CHANNEL_OK)
+			break;
+	}
+	if (n > 0) {
+		uint64_t first = rx->taken;
+
+		/* Before the burst's first effect: who dies now leaves [head, taken) in doubt. */
+		rx->taken += n;
+		wire_store_release(&rx->mine->taken, rx->taken);
+		rx_sample(rx, first, rx->taken);
+		shard_first_item(self);
+	}
+	if (fault != CHANNEL_OK)
+		channel_break(ch, fault, value);
+	return n;
+}
+
+void vanity_rx_give_back(struct vanity_rx *rx, const struct vanity_ref *ref, uint32_t reason)
+{
+	struct vanity_shard *self = rx->ch.self;
+	const struct channel_pool *pool;
+	uint32_t local = channel_local(&rx->ch, ref->frame, &pool);
+
+	vanity_assert(self, local != LOCAL_NONE);
+	vanity_assert(self, self->from[local] == (uint8_t)(rx - self->rx));
+	vanity_assert(self, self->to[local] == TO_NOBODY);
+	tx_home(self, local, ref->frame);
+	vanity_count(self, reason, 1);
+}
+
+uint32_t vanity_slot_take(struct vanity_rx *rx, void *ret_slots, uint32_t n_max)
+{
+	struct channel *ch = &rx->ch;
+	struct vanity_shard *self = ch->self;
+	uint8_t *to = ret_slots;
+	uint64_t avail;
+	uint32_t n;
+
+	vanity_assert(self, ch->pool_count == 0);
+	rx_finish(rx);
+	if (!self->live)
+		return 0;
+	if (n_max > VANITY_BURST_MAX)
+		n_max = VANITY_BURST_MAX;
+	avail = rx_published(rx, n_max);
+	if (avail > n_max)
+		avail = n_max;
+	for (n = 0; n < avail; n++) {
+		uint64_t at = rx->taken + n;
+		const wire_u64 *slot = &rx->slot[(at & ch->slot_mask) * ch->slot_words];
+
+		for (uint32_t w = 0; w < ch->slot_words; w++) {
+			uint64_t word = wire_load(&slot[w]);
+
+			if (w == 0) {
+				if ((word & WIRE_SLOT_LAP) != channel_lap(ch, at)) {
+					channel_break(ch, CHANNEL_SLOT_STALE, word);
+					goto taken;
+				}
+				word &= ~WIRE_SLOT_LAP;
+			}
+			memcpy(to + ((size_t)n * ch->slot_words + w) * 8, &word, 8);
+		}
+	}
+taken:
+	if (n > 0) {
+		uint64_t first = rx->taken;
+
+		rx->taken += n;
+		wire_store_release(&rx->mine->taken, rx->taken);
+		rx_sample(rx, first, rx->taken);
+		shard_first_item(self);
+	}
+	return n;
+}
+
+/* --- the producer's end -------------------------------------------------------------------- */
+
+/* A lane entry is a claim: only what our ledger says that neighbour holds comes home. */
+static void tx_returned(struct vanity_tx *tx, uint32_t frame)
+{
+	struct channel *ch = &tx->ch;
+	struct vanity_shard *self = ch->self;
+	uint32_t me = (uint32_t)(tx - self->tx);
+	const struct channel_pool *pool;
+	uint32_t local = channel_local(ch, frame, &pool);
+
+	if (local == LOCAL_NONE)
+		goto refuse;
+	if (self->to[local] == TO_MANY) {
+		uint32_t bit = channel_bit(pool, frame);
+
+		if (!(tx->claim[bit / 64] >> (bit % 64) & 1))
+			goto refuse;
+		tx->claim[bit / 64] &= ~(1ull << (bit % 64));
+		tx->lent_count--;
+		for (uint32_t i = 0; i < self->tx_count; i++) {
+			struct vanity_tx *other = &self->tx[i];
+			const struct channel_pool *p;
+
+			if (channel_local(&other->ch, frame, &p) == LOCAL_NONE)
+				continue;
+			bit = channel_bit(p, frame);
+			if (other->claim[bit / 64] >> (bit % 64) & 1)
+				return; /* another borrower still says it has it */
+		}
+		tx_home(self, local, frame);
+		return;
+	}
+	if (self->to[local] != me)
+		goto refuse;
+	tx->lent_count--;
+	tx_home(self, local, frame);
+	return;
+refuse:
+	cell_add(&ch->cell->refused, 1);
+}
+
+void tx_lane_poll(struct vanity_tx *tx, uint32_t max)
+{
+	struct channel *ch = &tx->ch;
+	struct vanity_shard *self = ch->self;
+	uint64_t tail, n;
+
+	if (ch->pool_count == 0 || !ch->open)
+		return;
+	tail = wire_load_acquire(&tx->peer->lane_tail);
+	tx->lane_seen = tail;
+	n = tail - tx->lane_head;
+	if (n == 0)
+		return;
+	if (n > (uint64_t)tx->lane_mask + 1) {
+		channel_break(ch, CHANNEL_LANE_BEYOND_SLOTS, tail);
+		return;
+	}
+	if (n > max)
+		n = max;
+	for (uint64_t i = 0; i < n; i++)
+		tx_returned(tx, wire_load_u32(&tx->lane[(tx->lane_head + i) & tx->lane_mask]));
+	tx->lane_head += n;
+	/* The effect first, then the cursor: what it does not cover has surely not been passed on. */
+	for (uint32_t i = 0; i < self->rx_count; i++)
+		rx_lane_publish(&self->rx[i]);
+	wire_store_release(&tx->mine->lane_head, tx->lane_head);
+}
+
+/* Room by what we know; asks the peer only when that is too little. */
+static uint32_t tx_room(struct vanity_tx *tx, uint32_t wanted)
+{
+	struct channel *ch = &tx->ch;
+	uint64_t slots = (uint64_t)ch->slot_mask + 1;
+	uint64_t room = slots - (tx->tail - tx->head);
+
+	if (room < wanted) {
+		uint64_t head = wire_load_acquire(&tx->peer->head);
+
+		tx->head_seen = head;
+		if (head - tx->head > tx->published - tx->head) {
+			channel_break(ch, CHANNEL_HEAD_BEYOND_TAIL, head);
+			return 0;
+		}
+		tx->head = head;
+		room = slots - (tx->tail - head);
+	}
+	if (ch->pool_count > 0 && ch->bind->lend - tx->lent_count < room) {
+		if (ch->bind->lend - tx->lent_count < wanted)
+			tx_lane_poll(tx, LANE_BURST);
+		if (ch->bind->lend - tx->lent_count < room)
+			room = ch->bind->lend - tx->lent_count;
+	}
+	return room < wanted ? (uint32_t)room : wanted;
+}
+
+uint32_t vanity_tx_room(struct vanity_tx *tx, uint32_t max)
+{
+	struct channel *ch = &tx->ch;
+	struct vanity_shard *self = ch->self;
+
+	if (ch->bind->full == PLAN_FULL_DROP || ch->closed)
+		return max;
+	if (!ch->open || (self->frozen && self->rx_count == 0 && ch->pool_count == 0))
+		return 0;
+	return tx_room(tx, max);
+}
+
+/* Where nothing may be lent now and the topology says drop. */
+static bool tx_drops(struct vanity_tx *tx)
+{
+	struct channel *ch = &tx->ch;
+
+	if (ch->closed)
+		return true;
+	return ch->bind->full == PLAN_FULL_DROP && (!ch->open || tx_room(tx, 1) == 0);
+}
+
+void vanity_tx_put(struct vanity_tx *tx, const struct vanity_ref *ref)
+{
+	struct channel *ch = &tx->ch;
+	struct vanity_shard *self = ch->self;
+	const struct channel_pool *pool;
+	uint32_t local = channel_local(ch, ref->frame, &pool);
+	uint64_t at = tx->tail;
+	wire_u64 *slot;
+
+	vanity_assert(self, local != LOCAL_NONE);
+	vanity_assert(self, self->from[local] != FROM_NOTHING);
+	vanity_assert(self, self->to[local] == TO_NOBODY);
+	vanity_assert(self, (uint64_t)ref->offset + ref->length <= pool->frame_bytes);
+	if (tx_drops(tx)) {
+		tx_home(self, local, ref->frame);
+		cell_add(&ch->cell->dropped, 1);
+		return;
+	}
+	vanity_assert(self, at - tx->head <= ch->slot_mask);
+	vanity_assert(self, tx->lent_count < ch->bind->lend);
+	slot = &tx->slot[(at & ch->slot_mask) * 2];
+	wire_store(&slot[1], (uint64_t)ref->tag << 32 | ref->length);
+	wire_store_release(&slot[0], channel_lap(ch, at) | (uint64_t)(ref->flags & 0x7fff) << 48 |
+					     (uint64_t)ref->offset << 32 | ref->frame);
+	self->to[local] = (uint8_t)(tx - self->tx);
+	tx->lent_count++;
+	tx->tail = at + 1;
+}
+
+void vanity_tx_publish(struct vanity_tx *tx)
+{
+	if (tx->published == tx->tail)
+		return;
+	if (tx->bursts++ % STAMP_EVERY == 0) {
+		wire_store(&tx->mine->stamp_cycles, arch_cycles());
+		wire_store(&tx->mine->stamp_at, tx->published);
+	}
+	tx->published = tx->tail;
+	/* Pairs with the acquire of tail in rx_published(). */
+	wire_store_release(&tx->mine->tail, tx->tail);
+	shard_dirty(&tx->ch);
+	shard_first_item(tx->ch.self);
+}
+
+uint32_t vanity_slot_put(struct vanity_tx *tx, const void *slots, uint32_t n)
+{
+	struct channel *ch = &tx->ch;
+	struct vanity_shard *self = ch->self;
+	const uint8_t *from = slots;
+	uint32_t room, i;
+
+	vanity_assert(self, ch->pool_count == 0);
+	if (ch->closed || !ch->open || (self->frozen && self->rx_count == 0))
+		room = 0;
+	else
+		room = tx_room(tx, n);
+	for (i = 0; i < room; i++) {
+		uint64_t at = tx->tail;
+		wire_u64 *slot = &tx->slot[(at & ch->slot_mask) * ch->slot_words];
+		uint64_t first = 0;
+
+		for (uint32_t w = ch->slot_words; w-- > 0;) {
+			uint64_t word;
+
+			memcpy(&word, from + ((size_t)i * ch->slot_words + w) * 8, 8);
+			if (w == 0)
+				first = (word & ~WIRE_SLOT_LAP) | channel_lap(ch, at);
+			else
+				wire_store(&slot[w], word);
+		}
+		wire_store_release(&slot[0], first);
+		tx->tail = at + 1;
+	}
+	if (i < n && (ch->bind->full == PLAN_FULL_DROP || ch->closed)) {
+		cell_add(&ch->cell->dropped, n - i);
+		return n;
+	}
+	return i;
+}
+
+/* --- frames -------------------------------------------------------------------------------- */
+
+uint32_t vanity_frame_take(struct vanity_pool *pool, struct vanity_ref *ret_ref, uint32_t n)
+{
+	struct vanity_shard *self = pool->self;
+
+	vanity_assert(self, pool->owned);
+	if (self->frozen || self->stop || !self->live)
+		return 0;
+	if (n > pool->free_count)
+		n = pool->free_count;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t frame = pool->free[--pool->free_count];
+		uint32_t local = pool->local + (frame - pool->first);
+
+		vanity_assert(self, self->from[local] == FROM_NOTHING);
+		self->from[local] = FROM_POOL;
+		ret_ref[i] = (struct vanity_ref){ .frame = frame };
+	}
+	return n;
+}
+
+void vanity_frame_drop(struct vanity_pool *pool, const struct vanity_ref *ref, uint32_t reason)
+{
+	struct vanity_shard *self = pool->self;
+	uint32_t n = ref->frame - pool->first;
+
+	vanity_assert(self, n < pool->count);
+	vanity_assert(self, self->from[pool->local + n] == FROM_POOL);
+	vanity_assert(self, self->to[pool->local + n] == TO_NOBODY);
+	tx_home(self, pool->local + n, ref->frame);
+	vanity_count(self, reason, 1);
+}
+
+uint32_t vanity_pool_frame_bytes(const struct vanity_pool *pool)
+{
+	return pool->frame_bytes;
+}
+
+/* The pool of a frame this shard can see; NULL is a bug of the program's. */
+static struct vanity_pool *shard_pool_of(struct vanity_shard *self, uint32_t frame)
+{
+	for (uint32_t i = 0; i < self->pool_count; i++)
+		if (frame - self->pool[i].first < self->pool[i].count)
+			return &self->pool[i];
+	shard_bug(self, "a ref names a frame this shard cannot see");
+}
+
+static uint8_t *ref_bytes(struct vanity_shard *self, const struct vanity_ref *ref)
+{
+	struct vanity_pool *pool = shard_pool_of(self, ref->frame);
+
+	vanity_assert(self, (uint64_t)ref->offset + ref->length <= pool->frame_bytes);
+	return pool->base + (uint64_t)(ref->frame - pool->first) * pool->frame_bytes + ref->offset;
+}
+
+const void *vanity_ref_read(struct vanity_rx *rx, const struct vanity_ref *ref)
+{
+	return ref_bytes(rx->ch.self, ref);
+}
+
+void *vanity_ref_write(struct vanity_shard *self, const struct vanity_ref *ref)
+{
+	return shard_pool_of(self, ref->frame)->writable ? ref_bytes(self, ref) : NULL;
+}
+
+uint32_t vanity_ref_frame_bytes(struct vanity_shard *self, const struct vanity_ref *ref)
+{
+	return shard_pool_of(self, ref->frame)->frame_bytes;
+}

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "load.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "exit.h"
+
+/* What the parser's two calls need. */
+struct loader {
+	struct topology_host host; /* its context is this loader */
+	const char *root; /* the file the user named */
+	unsigned int flags;
+	uint32_t files; /* read so far */
+	struct load_errors *errors;
+};
+
+/* --- SHA-256, FIPS 180-4; only ever over a topology, so plain rather than fast --- */
+
+struct sha256 {
+	uint32_t h[8];
+	uint8_t block[64];
+	size_t fill;
+	uint64_t bytes;
+};
+
+static uint32_t rotate(uint32_t x, int n)
+{
+	return x >> n | x << (32 - n);
+}
+
+/* FIPS 180-4, 6.2.2; the constants are those of 4.2.2. */
+static void sha256_block(struct sha256 *s, const uint8_t *p)
+{
+	static const uint32_t k[64] = {
+		0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4,
+		0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe,
+		0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f,
+		0x4a7484aa, 0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7,
+		0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967, 0x27b70a85, 0x2e1b2138, 0x4d2c6dfc,
+		0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b,
+		0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116,
+		0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+		0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7,
+		0xc67178f2,
+	};
+	uint32_t w[64], v[8];
+
+	for (int i = 0; i < 16; i++)
+		w[i] = (uint32_t)p[4 * i] << 24 | (uint32_t)p[4 * i + 1] << 16 |
+		       (uint32_t)p[4 * i + 2] << 8 | p[4 * i + 3];
+	for (int i = 16; i < 64; i++) {
+		uint32_t a = w[i - 15], b = w[i - 2];
+
+		w[i] = w[i - 16] + (rotate(a, 7) ^ rotate(a, 18) ^ a >> 3) + w[i - 7] +
+		       (rotate(b, 17) ^ rotate(b, 19) ^ b >> 10);
+	}
+	memcpy(v, s->h, sizeof(v));
+	for (int i = 0; i < 64; i++) {
+		uint32_t e = v[4], a = v[0];
+		uint32_t t1 = v[7] + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) +
+			      ((e & v[5]) ^ (~e & v[6])) + k[i] + w[i];
+		uint32_t t2 = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) +
+			      ((a & v[1]) ^ (a & v[2]) ^ (v[1] & v[2]));
+
+		memmove(v + 1, v, 7 * sizeof(v[0]));
+		v[4] += t1;
+		v[0] = t1 + t2;
+	}
+	for (int i = 0; i < 8; i++)
+		s->h[i] += v[i];
+}
+
+static void sha256_add(struct sha256 *s, const void *bytes, size_t count)
+{
+	const uint8_t *p = bytes;
+
+	s->bytes += count;
+	while (count > 0) {
+		size_t n = sizeof(s->block) - s->fill;
+
+		if (n > count)
+			n = count;
+		memcpy(s->block + s->fill, p, n);
+		s->fill += n;
+		p += n;
+		count -= n;
+		if (s->fill == sizeof(s->block)) {
+			sha256_block(s, s->block);
+			s->fill = 0;
+		}
+	}
+}
+
+static void sha256_init(struct sha256 *s)
+{
+	static const uint32_t start[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+					   0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
+
+	memset(s, 0, sizeof(*s));
+	memcpy(s->h, start, sizeof(start));
+}
+
+static void sha256_end(struct sha256 *s, uint8_t ret_digest[32])
+{
+	static const uint8_t padding[64] = { 0x80 };
+	uint64_t bits = s->bytes * 8;
+	uint8_t length[8];
+
+	sha256_add(s, padding, 1 + (119 - s->fill) % 64);
+	for (int i = 0; i < 8; i++)
+		length[i] = (uint8_t)(bits >> (56 - 8 * i));
+	sha256_add(s, length, sizeof(length));
+	for (int i = 0; i < 32; i++)
+		ret_digest[i] = (uint8_t)(s->h[i / 4] >> (24 - 8 * (i % 4)));
+}
+
+void load_digest(const void *bytes, size_t count, uint8_t ret_digest[32])
+{
+	struct sha256 s;
+
+	sha256_init(&s);
+	sha256_add(&s, bytes, count);
+	sha256_end(&s, ret_digest);
+}
+
+/* --- files --- */
+
+/* No link on the way. Beneath @folder unless that is AT_FDCWD: then anywhere. */
+static int open_strict(int folder, const char *path)
+{
+	struct open_how how = {
+		.flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+		.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
+			   (folder == AT_FDCWD ? 0u : RESOLVE_BENEATH),
+	};
+
+	return (int)syscall(SYS_openat2, folder, path, &how, sizeof(how));
+}
+
+/* The folder of the root file, and what follows it in @path. */
+static int open_include(const struct loader *l, const char *path)
+{
+	const char *slash = strrchr(l->root, '/');
+	size_t bytes = slash == NULL ? 0 : (size_t)(slash - l->root) + 1;
+	char folder[TOPOLOGY_PATH_BYTES] = ".";
+	struct open_how how = {
+		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+	};
+	int at, fd, saved;
+
+	if (path[0] == '/' && (bytes == 0 || strncmp(path, l->root, bytes) != 0)) {
+		errno = EXDEV;
+		return -1;
+	}
+	if (bytes != 0) {
+		memcpy(folder, l->root, bytes);
+		folder[bytes] = '\0';
+	}
+	at = (int)syscall(SYS_openat2, AT_FDCWD, folder, &how, sizeof(how));
+	if (at < 0)
+		return -1;
+	fd = open_strict(at, path + bytes);
+	saved = errno;
+	close(at);
+	errno = saved;
+	return fd;
+}
+
+static const char *refusal(int fd, unsigned int flags)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return strerror(errno);
+	if (S_ISDIR(st.st_mode))
+		return "it is a folder";
+	if ((flags & LOAD_ROOT_ONLY) == 0)
+		return NULL;
+	if (!S_ISREG(st.st_mode))
+		return "it is no regular file, and root acts on it";
+	if (st.st_uid != 0)
+		return "it is not root's, and root acts on it";
+	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return "others than root may write it, and root acts on it";
+	return NULL;
+}
+
+static const char *read_all(int fd, char *text, uint32_t room, uint32_t *ret_bytes)
+{
+	uint32_t at = 0;
+	char beyond;
+
+	for (;;) {
+		ssize_t n = at < room ? read(fd, text + at, room - at) : read(fd, &beyond, 1);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return strerror(errno);
+		if (n == 0 || at == room) {
+			*ret_bytes = at + (uint32_t)n;
+			return NULL;
+		}
+		at += (uint32_t)n;
+	}
+}
+
+static const char *loader_read(void *context, const char *path, char *text, uint32_t room,
+			       uint32_t *ret_bytes)
+{
+	struct loader *l = context;
+	bool root = l->files++ == 0, strict = (l->flags & LOAD_ROOT_ONLY) != 0;
+	const char *reason;
+	int fd;
+
+	if (root && strcmp(l->root, "-") == 0)
+		return read_all(STDIN_FILENO, text, room, ret_bytes);
+	if (!strict)
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	else
+		fd = root ? open_strict(AT_FDCWD, path) : open_include(l, path);
+	if (fd < 0 && strict && errno == ELOOP)
+		return "a symbolic link is on its way, and root acts on it";
+	if (fd < 0 && strict && errno == EXDEV)
+		return "it is not beneath the folder of the topology, and root acts on it";
+	if (fd < 0)
+		return strerror(errno);
+	reason = refusal(fd, l->flags);
+	if (reason == NULL)
+		reason = read_all(fd, text, room, ret_bytes);
+	close(fd);
+	return reason;
+}
+
+/* --- messages --- */
+
+static void loader_message(void *context, const struct topology_message *m)
+{
+	struct loader *l = context;
+
+	if ((l->flags & LOAD_QUIET) == 0)
+		fputs(m->text, stderr);
+	if (l->errors != NULL && l->errors->count < TOPOLOGY_ERRORS_MAX) {
+		l->errors->error[l->errors->count++] = (struct load_error){
+			.id = strdup(m->id),
+			.path = strdup(m->path),
+			.words = strdup(m->words),
+			.help = strdup(m->help),
+			.text = strdup(m->text),
+			.line = m->line,
+			.column = m->column,
+		};
+	}
+}
+
+void load_errors_free(struct load_errors *errors)
+{
+	for (uint32_t i = 0; i < errors->count; i++) {
+		free(errors->error[i].id);
+		free(errors->error[i].path);
+		free(errors->error[i].words);
+		free(errors->error[i].help);
+		free(errors->error[i].text);
+	}
+	errors->count = 0;
+}
+
+/* What the parser did not show one by one. */
+static void finish_errors(struct loader *l, const struct topology *t)
+{
+	uint32_t more;
+
+	if (t->error_count <= TOPOLOGY_ERRORS_MAX)
+		return;
+	more = t->error_count - TOPOLOGY_ERRORS_MAX;
+	if (l->errors != NULL)
+		l->errors->more = more;
+	if ((l->flags & LOAD_QUIET) == 0)
+		fprintf(stderr, "%s: %u more error%s\n", t->file[0].path, more,
+			more == 1 ? "" : "s");
+}
+
+/* --- the calls --- */
+
+static struct topology *topology_new(struct loader *l, const char *path, unsigned int flags,
+				     struct load_errors *errors)
+{
+	*l = (struct loader){
+		.host = { l, loader_read, loader_message },
+		.root = path,
+		.flags = flags,
+		.errors = errors,
+	};
+	return calloc(1, sizeof(struct topology));
+}
+
+static const char *shown_path(const char *path)
+{
+	return strcmp(path, "-") == 0 ? "<stdin>" : path;
+}
+
+int load_topology(const char *path, unsigned int flags, struct topology **ret_topology)
+{
+	struct loader l;
+	struct topology *t = topology_new(&l, path, flags, NULL);
+
+	if (t == NULL) {
+		fprintf(stderr, "%s: out of memory\n", shown_path(path));
+		return EXIT_FAILED;
+	}
+	if (topology_parse(t, shown_path(path), &l.host) != 0) {
+		finish_errors(&l, t);
+		free(t);
+		return EXIT_TOPOLOGY;
+	}
+	t->host = NULL; /* it was ours, and ends here */
+	*ret_topology = t;
+	return EXIT_OK;
+}
+
+void load_topology_free(struct topology *t)
+{
+	free(t);
+}
+
+int load_plan_errors(const char *path, const struct plan_host *host, unsigned int flags,
+		     struct plan *ret_plan, struct load_errors *errors)
+{
+	struct loader l;
+	struct topology *t = topology_new(&l, path, flags, errors);
+	struct sha256 digest;
+
+	if (errors != NULL)
+		*errors = (struct load_errors){ .count = 0 };
+	if (t == NULL) {
+		fprintf(stderr, "%s: out of memory\n", shown_path(path));
+		return EXIT_FAILED;
+	}
+	if (topology_parse(t, shown_path(path), &l.host) != 0 ||
+	    plan_make(t, host, ret_plan) != 0) {
+		finish_errors(&l, t);
+		free(t);
+		return EXIT_TOPOLOGY;
+	}
+	sha256_init(&digest);
+	for (uint32_t i = 0; i < t->file_count; i++)
+		sha256_add(&digest, t->text + t->file[i].at, t->file[i].bytes);
+	sha256_end(&digest, ret_plan->digest);
+	free(t);
+	return EXIT_OK;
+}
+
+int load_plan(const char *path, const struct plan_host *host, unsigned int flags,
+	      struct plan *ret_plan)
+{
+	return load_plan_errors(path, host, flags, ret_plan, NULL);
+}
+
+int load_host(struct plan_host *ret_host)
+{
+	long page = sysconf(_SC_PAGESIZE), cores = sysconf(_SC_NPROCESSORS_CONF);
+	unsigned long kib;
+	char line[256];
+	FILE *f;
+
+	if (page <= 0 || cores <= 0) {
+		fprintf(stderr, "this machine does not tell its page size and cores\n");
+		return EXIT_MACHINE;
+	}
+	*ret_host = (struct plan_host){ .page_bytes = (uint32_t)page, .cores = (uint32_t)cores };
+	f = fopen("/proc/meminfo", "re");
+	if (f == NULL)
+		return EXIT_OK; /* no huge pages, then */
+	while (fgets(line, sizeof(line), f) != NULL) {
+		if (sscanf(line, "Hugepagesize: %lu kB", &kib) == 1 && kib < 1ul << 22)
+			ret_host->huge_page_bytes = (uint32_t)(kib * 1024);
+	}
+	fclose(f);
+	return EXIT_OK;
+}

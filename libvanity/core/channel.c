@@ -54,6 +54,7 @@ static uint32_t shard_forget(struct vanity_shard *self, uint32_t local)
 		self->rx[from].hand_count--;
 		self->rx[from].adopted_count -= shard_adopted(self, local);
 	}
+	self->many_count -= from == FROM_MANY;
 	self->adopted[local / 64] &= ~(1ull << (local % 64));
 	self->from[local] = FROM_NOTHING;
 	self->to[local] = TO_NOBODY;

@@ -133,6 +133,7 @@ struct vanity_shard {
 	uint64_t sleep_cycles; /* half the watchdog */
 	uint32_t rx_count, tx_count, pool_count, neighbour_count;
 	uint32_t frames; /* local numbers */
+	uint32_t many_count; /* of them, held with FROM_MANY */
 	struct vanity_rx *rx;
 	struct vanity_tx *tx;
 	struct vanity_pool *pool;

@@ -513,11 +513,9 @@ void shard_state_left(struct vanity_shard *self)
 		struct vanity_rx *rx = &self->rx[i];
 		uint64_t left = 0;
 
-		if (!rx->ch.open) {
-			left = rx->tail - rx->taken;
-			CHANNEL_EACH_FRAME(&rx->ch, p, n)
-				left += rx_may_have(rx, p->local + n);
-		}
+		/* Frames of unknown lender count on every input: never too few. */
+		if (!rx->ch.open)
+			left = rx->tail - rx->taken + rx->hand_count + self->many_count;
 		wire_store_release(&rx->ch.cell->left, left);
 	}
 }
@@ -659,6 +657,7 @@ void shard_adopt(struct vanity_shard *self)
 			if (self->from[local] == FROM_POOL)
 				continue;
 			self->adopted[local / 64] |= 1ull << (local % 64);
+			self->many_count += self->from[local] == FROM_MANY;
 			if (self->from[local] < self->rx_count) {
 				self->rx[self->from[local]].hand_count++;
 				self->rx[self->from[local]].adopted_count++;

@@ -62,9 +62,4 @@ __attribute__((noreturn)) static inline void arch_stack_call(void *top, void (*f
 	__builtin_unreachable();
 }
 
-__attribute__((noreturn)) static inline void arch_trap(void)
-{
-	__builtin_trap();
-}
-
 #endif

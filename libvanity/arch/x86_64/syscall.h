@@ -7,7 +7,6 @@
  *   arch_clone_call()  clone3 whose child runs fn(arg) on the stack named in the arguments; the
  *                      child never returns into the caller's frame, which CLONE_VM would share
  *   arch_stack_call()  leave this stack for good and go on in fn(arg)
- *   arch_trap()        end of the world: raises SIGILL or SIGTRAP
  *   ARCH_AUDIT         what seccomp calls this machine
  */
 #ifndef VANITY_ARCH_SYSCALL_H
@@ -64,11 +63,6 @@ __attribute__((noreturn)) static inline void arch_stack_call(void *top, void (*f
 			 : "r"(top), "r"(fn), "D"(arg)
 			 : "memory");
 	__builtin_unreachable();
-}
-
-__attribute__((noreturn)) static inline void arch_trap(void)
-{
-	__builtin_trap();
 }
 
 #endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * shard_filter.h: the two seccomp filters of a shard.
+ *
+ *      start filter    added by the keeper before the image is executed: what libvanity's start
+ *                      code needs to map, to park and to add the next one
+ *      steady filter   added by the shard in vanity_ready(): sleep, wake, return from a handler,
+ *                      end. The kernel asks both and the stricter answer wins.
+ *
+ * Filters are made from a table of calls with the reason beside each (shard_filter.c), as a binary tree
+ * over the call numbers: the kernel's translation of a tree costs half that of a list, and it is
+ * paid at every restart. Another architecture's calls and, on x86_64, x32's end the process.
+ *
+ * filter_table() gives the same table in words, for `check` and docs/isolation.md.
+ */
+#ifndef VANITY_LINUX_SHARD_FILTER_H
+#define VANITY_LINUX_SHARD_FILTER_H
+
+#include <stdint.h>
+
+#include <linux/filter.h>
+
+#define FILTER_INSTRUCTIONS_MAX 192u
+
+enum filter_kind { FILTER_START = 0, FILTER_STEADY = 1 };
+
+/* What a filter's argument checks depend on. */
+struct filter_facts {
+	uint32_t image_fd; /* start: the only descriptor that may be executed */
+	uint32_t neighbour_count; /* both: eventfds that may be written */
+};
+
+struct filter_line {
+	const char *call;
+	const char *only; /* which arguments, "" for any */
+	const char *reason;
+};
+
+/**
+ * filter_make() - write a filter
+ * @ret: room for FILTER_INSTRUCTIONS_MAX
+ * Return: instructions written.
+ */
+uint32_t filter_make(enum filter_kind kind, const struct filter_facts *facts,
+		     struct sock_filter *ret);
+
+/** filter_table() - line @n in words. Return: 1, or 0 beyond the last. */
+int filter_table(enum filter_kind kind, uint32_t n, struct filter_line *ret_line);
+
+#endif

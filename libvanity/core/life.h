@@ -95,7 +95,7 @@ enum life_verdict {
 #define LIFE_STARVED_FACTOR 10u
 #define LIFE_BACKOFF_FIRST_NS 10000000ull
 #define LIFE_BACKOFF_MAX_NS 1000000000ull
-#define LIFE_RESTARTS_KEPT 32u /* times remembered for the intensity; `max` is limited to this */
+#define LIFE_RESTARTS_KEPT 256u /* times remembered for the intensity; the language limits `max` to this */
 
 /* What the host sees. Everything from a cell is a claim. */
 struct life_seen_shard {

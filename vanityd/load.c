@@ -223,6 +223,10 @@ static const char *loader_read(void *context, const char *path, char *text, uint
 	const char *reason;
 	int fd;
 
+	if (!root && (l->flags & LOAD_NO_INCLUDES) != 0) {
+		*ret_bytes = 0;
+		return NULL;
+	}
 	if (root && strcmp(l->root, "-") == 0)
 		return read_all(STDIN_FILENO, text, room, ret_bytes);
 	if (!strict)

@@ -20,6 +20,7 @@
 
 #define LOAD_ROOT_ONLY 1u
 #define LOAD_QUIET 2u /* print no errors: the caller does, from struct load_errors */
+#define LOAD_NO_INCLUDES 4u /* included files count as empty; for fmt */
 
 /* The errors of a failed load, as text; freed with load_errors_free(). */
 struct load_errors {

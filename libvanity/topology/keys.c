@@ -281,7 +281,7 @@ static bool name_check(struct topology *t, const struct topology_value *v)
 	return false;
 }
 
-static bool text_check(struct topology *t, const struct topology_value *v)
+bool text_check(struct topology *t, const struct topology_value *v)
 {
 	if (v->bytes == 0) {
 		REPORT(t, MESSAGE_TEXT_EMPTY, v->at - 1, 2, A_COUNT(0));

@@ -6,7 +6,8 @@
  *   value.c    one word -> number, right, ...   keys.c    the table of all keys
  *   report.c   messages of catalogue.h          parse.c   tokens -> blocks, items, values
  *   check.c, channels.c, devices.c  blocks -> rows of the plan; custody.c  rules between rows
- *   layout.c   wires and regions                format.c  canonical text
+ *   source.c   files, their paths and text      layout.c  wires and regions
+ *   format.c   canonical text
  */
 #ifndef VANITY_TOPOLOGY_PARTS_H
 #define VANITY_TOPOLOGY_PARTS_H
@@ -181,6 +182,19 @@ uint32_t kind_find(const char *s, uint32_t bytes); /* TOPOLOGY_KINDS when unknow
 /* Does the value fit its key? Reports and returns false when not. */
 bool key_check(struct topology *t, const struct key *key, const struct topology_item *item);
 
+/* Text of 1 to 255 bytes without control characters; reports and returns false when not. */
+bool text_check(struct topology *t, const struct topology_value *v);
+
+/* --- source.c --- */
+
+/* Joins a path to the folder of the file that names it; false when the result is too long. */
+bool path_join(const char *file, const char *s, uint32_t bytes, char *ret_path);
+/* A path of the topology, joined to the folder of its file; reports when that is too long. */
+bool path_copy(struct topology *t, const struct topology_value *v, char *ret_path);
+/* Reads a file into the next free part of the text, as file t->file_count; its caller counts it.
+ * @at, @bytes: what to blame. */
+bool file_read(struct topology *t, const char *path, uint32_t at, uint32_t bytes);
+
 /* --- check.c --- */
 
 /* The item that counts for a block: its own, or that of its defaults; NULL when neither. */
@@ -201,9 +215,6 @@ void unbuilt_add(struct topology *t, struct plan *plan, const struct topology_bl
 uint32_t shard_lookup(const struct plan *plan, const char *s, uint32_t bytes, struct near *near);
 uint32_t pool_lookup(const struct plan *plan, const char *s, uint32_t bytes, struct near *near);
 uint32_t device_lookup(const struct plan *plan, const char *s, uint32_t bytes, struct near *near);
-
-/* A path of the topology, joined to the folder of its file; reports when that is too long. */
-bool path_copy(struct topology *t, const struct topology_value *v, char *ret_path);
 
 /* --- the rest of the checks, in the order plan_make() calls them --- */
 

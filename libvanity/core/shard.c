@@ -416,15 +416,18 @@ void vanity_wait(struct vanity_shard *self, uint64_t spin_ns)
 		rx_finish(&self->rx[i]);
 	shard_ring(self);
 	if (!self->bind->shared && spin_ns > 0) {
-		uint64_t spin = spin_ns * (self->bind->hz / 1000000) / 1000;
+		bool poll = spin_ns >= self->bind->watchdog_ns / 2;
+		uint64_t spin = poll ? self->sleep_cycles :
+				       spin_ns * (self->bind->hz / 1000000) / 1000;
 
-		if (spin > self->sleep_cycles)
-			spin = self->sleep_cycles;
 		while (arch_cycles() - now < spin) {
 			if (shard_has_news(self))
 				return;
 			arch_pause();
 		}
+		/* Spun as long as anybody may stay away from vanity_running(): it polls. */
+		if (poll)
+			return;
 	}
 	/* Arm, look again, sleep: what was stored before the fence is seen by one of us. */
 	bell = wire_load_acquire(self->bell);
@@ -651,6 +654,14 @@ void shard_last_words(struct vanity_shard *self, uint32_t signal, uint32_t code,
 		wire_store(&w->reg[i], i < reg_count ? reg[i] : 0);
 	if (signal != 0)
 		words_store(w->words, "");
+	for (uint32_t i = 0; i < self->rx_count; i++) {
+		wire_store(&self->rx[i].ch.cell->cursor, self->rx[i].head);
+		wire_store(&self->rx[i].ch.cell->taken, self->rx[i].taken);
+	}
+	for (uint32_t i = 0; i < self->tx_count; i++) {
+		wire_store(&self->tx[i].ch.cell->cursor, self->tx[i].published);
+		wire_store(&self->tx[i].ch.cell->taken, self->tx[i].tail);
+	}
 	wire_store_release(&w->generation, self->generation);
 	wire_store_release(&self->cell->state, CELL_FAULT);
 }

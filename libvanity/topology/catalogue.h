@@ -27,7 +27,9 @@
 	  "shorten it; of a long list, let the shard read a file named by `config`", "") \
 	M(TEXT_CONTROL, "text-control", "a control character inside a text", \
 	  "remove it; a tab counts as one too", "") \
-	M(UNEXPECTED, "unexpected", "%1 where %2 was expected", "", "") \
+	M(UNEXPECTED, "unexpected", "%1 where %2 was expected", \
+	  "an item is `key = value` or `key { ... }`; it ends at a comma, at the end of the line or before `}`", \
+	  "") \
 	M(BAD_VALUE, "bad-value", "`%1` is no value", \
 	  "a value is a number, a word, \"text\", a range 2-5, a right packets:ro, a rate 5/10s " \
 	  "or a [ list ]", "") \
@@ -85,20 +87,24 @@
 	  "the value stands on the line of its key; a list may go on over several lines", "") \
 	M(WRONG_KIND, "wrong-kind", "`%1` takes %2, not %3", "for example `%4`", "") \
 	M(OUT_OF_RANGE, "out-of-range", "`%1` cannot be %2", "it goes from %3 to %4", "") \
+	M(ONLY_VALUE, "only-value", "`%1` cannot be %2", "this build knows %3 alone", "") \
 	M(NOT_POWER_OF_TWO, "not-power-of-two", "`%1` = %2 is no power of two", \
 	  "the nearest are %3 and %4", "") \
 	M(NOT_MULTIPLE, "not-multiple", "`%1` = %2 is no multiple of %3", "the next is %4", "") \
 	M(UNKNOWN_CHOICE, "unknown-choice", "`%1` cannot be `%2`", "it is one of: %3", \
 	  "did you mean `%4`?") \
 	M(MISSING_KEY, "missing-key", "%1 `%2` has no `%3`", "for example `%4`", "") \
-	M(MISSING_TOP_KEY, "missing-top-key", "the topology does not say `%1`", \
-	  "put `%2` at its top", "") \
+	M(MISSING_VERSION, "missing-version", "the topology does not say in which version of the language it is", \
+	  "put `vanity = 1` at its top", "") \
+	M(MISSING_SYSTEM, "missing-system", "the system has no name", \
+	  "put `system = NAME` at the top", "") \
 	M(TOO_MANY, "too-many", "more than %2 %1", "split the topology into several systems", "") \
 	M(TOO_MANY_BLOCKS, "too-many-blocks", "more than %2 blocks `%1`", \
 	  "split the topology into several systems", "") \
 	\
 	/* files */ \
-	M(UNREADABLE, "unreadable", "cannot read `%1`: %2", "", "") \
+	M(UNREADABLE, "unreadable", "cannot read `%1`: %2", \
+	  "a path is relative to the file that names it", "") \
 	M(TOO_MUCH_TEXT, "too-much-text", "with `%1` the topology is larger than %2", \
 	  "split it into several systems", "") \
 	M(PATH_TOO_LONG, "path-too-long", "this path, joined to its file's folder, has more than %1 bytes", \
@@ -175,7 +181,7 @@
 	M(LEND_NO_RESERVE, "lend-no-reserve", \
 	  "with shards behind its other outputs stalled, `%1` has nothing left of %2 frames for this one", \
 	  "lend at most %3 over the other outputs together (they have %4)", "") \
-	M(LEND_TOO_FEW, "lend-too-few", "%2 frames are too few for the %3 outputs of shard `%1`", \
+	M(LEND_TOO_FEW, "lend-too-few", "shard `%1` has %2 of these frames for %3 outputs", \
 	  "each output needs one: lend more to `%1`, or give its pool more frames", "") \
 	M(LEND_CIRCLE, "lend-circle", "how much this channel lends depends, round a circle, on itself", \
 	  "write `lend = N` here", "") \

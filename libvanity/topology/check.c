@@ -161,11 +161,10 @@ static void check_top(struct topology *t, struct plan *plan)
 	uint32_t at = t->file[0].at;
 
 	if (t->version_item == TOPOLOGY_NONE)
-		REPORT(t, MESSAGE_MISSING_TOP_KEY, at, 0, A_TEXT("vanity"), A_TEXT("vanity = 1"));
+		REPORT(t, MESSAGE_MISSING_VERSION, at, 0, A_COUNT(0));
 	plan->version = 1;
 	if (t->system_item == TOPOLOGY_NONE) {
-		REPORT(t, MESSAGE_MISSING_TOP_KEY, at, 1, A_TEXT("system"),
-		       A_TEXT("system = NAME"));
+		REPORT(t, MESSAGE_MISSING_SYSTEM, at, 0, A_COUNT(0));
 		return;
 	}
 	v = &t->value[t->item[t->system_item].first];

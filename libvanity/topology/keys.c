@@ -234,8 +234,9 @@ static bool number_check(struct topology *t, const struct key *key, const struct
 	uint64_t below = 1;
 
 	if (n < key->low || n > key->high) {
-		REPORT(t, MESSAGE_OUT_OF_RANGE, v->at, v->bytes, A_TEXT(key->name),
-		       A_SPAN(t, v->at, v->bytes), A_NUMBER(key->shape, key->low),
+		REPORT(t, key->low == key->high ? MESSAGE_ONLY_VALUE : MESSAGE_OUT_OF_RANGE, v->at,
+		       v->bytes, A_TEXT(key->name), A_SPAN(t, v->at, v->bytes),
+		       A_NUMBER(key->shape, key->low),
 		       A_NUMBER(key->shape, key->high));
 		return false;
 	}

@@ -160,6 +160,7 @@ static void skip_newlines(struct parser *p)
 static bool parse_list(struct parser *p)
 {
 	struct token open = p->tok;
+	bool parted;
 
 	next(p);
 	for (;;) {
@@ -175,11 +176,12 @@ static bool parse_list(struct parser *p)
 		}
 		if (!parse_value(p))
 			return false;
-		if (p->tok.kind == TOKEN_COMMA || p->tok.kind == TOKEN_NEWLINE)
+		/* A comma or a line end parts two values; a line may also begin with its comma. */
+		parted = p->tok.kind == TOKEN_NEWLINE;
+		skip_newlines(p);
+		if (p->tok.kind == TOKEN_COMMA)
 			next(p);
-		else if (p->tok.kind != TOKEN_LIST_CLOSE && p->tok.kind != TOKEN_END &&
-			 p->tok.kind != TOKEN_CLOSE && p->tok.kind != TOKEN_OPEN &&
-			 p->tok.kind != TOKEN_EQUALS) {
+		else if (!parted && (p->tok.kind == TOKEN_WORD || p->tok.kind >= TOKEN_TEXT)) {
 			unexpected(p, "a comma or `]`");
 			return false;
 		}
@@ -287,9 +289,11 @@ static void parse_option(struct parser *p, struct topology_block *b, struct toke
 	if (t->value[item.first].kind == VALUE_TEXT && t->value[item.first].bytes != 0 &&
 	    !text_check(t, &t->value[item.first]))
 		return;
-	if (t->value[item.first].whole_bytes > VANITY_TEXT_MAX + 2) {
-		REPORT(t, MESSAGE_TEXT_TOO_LONG, t->value[item.first].at, t->value[item.first].bytes,
-		       A_COUNT(t->value[item.first].bytes), A_COUNT(VANITY_TEXT_MAX));
+	if (t->value[item.first].kind != VALUE_TEXT &&
+	    t->value[item.first].whole_bytes > VANITY_TEXT_MAX) {
+		REPORT(t, MESSAGE_TEXT_TOO_LONG, t->value[item.first].at,
+		       t->value[item.first].whole_bytes, A_COUNT(t->value[item.first].whole_bytes),
+		       A_COUNT(VANITY_TEXT_MAX));
 		return;
 	}
 	for (uint32_t i = 0; i < b->option_count; i++) {

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * check_parts.h: what `vanityd check` knows about a plan beyond its tables, for its three ways
+ * of showing it: summary and tables (verb_check.c, check_tables.c), JSON (check_json.c).
+ */
+#ifndef VANITYD_CHECK_PARTS_H
+#define VANITYD_CHECK_PARTS_H
+
+#include <stdint.h>
+
+#include "load.h"
+#include "topology/plan.h"
+
+#define CHECK_REGION_NAME 96u
+
+/* "pool packets", "wire gen -> fw" */
+void check_region_name(const struct plan *plan, uint32_t region, char ret_name[CHECK_REGION_NAME]);
+
+/* Right of a shard on a region; @shard == plan->shard_count is vanityd. PLAN_NONE: not mapped. */
+uint32_t check_right(const struct plan *plan, uint32_t region, uint32_t shard);
+
+/* How long a stalled reader can be absorbed; @ret_rate is 0 where nothing tells a rate. */
+uint64_t check_absorbs_ns(const struct plan *plan, uint32_t channel, uint64_t *ret_rate);
+
+const char *check_restart_on(uint32_t on);
+const char *check_restart_then(uint32_t then);
+
+void check_print_matrix(const struct plan *plan);
+void check_print_plan(const struct plan *plan);
+/* @plan is NULL when there were errors. */
+int check_print_json(const struct plan *plan, const struct load_errors *errors);
+
+/* 8388608 -> "8MiB", 20000000 -> "20ms", in the largest unit that is exact. */
+const char *check_bytes(uint64_t bytes, char ret_text[32]);
+const char *check_time(uint64_t ns, char ret_text[32]);
+
+#endif

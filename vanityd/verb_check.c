@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vanityd check: what a topology means, before anything starts. */
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check_parts.h"
+#include "exit.h"
+#include "load.h"
+#include "verb.h"
+
+static const char help[] =
+	"usage: vanityd check [--json] [--matrix] [--plan] [--dev] FILE\n"
+	"\n"
+	"Checks the topology in FILE (- is standard input) and says what it would take: memory to\n"
+	"the page, how long each channel absorbs, which decisions of trust it makes, and which of\n"
+	"its keys this build lacks (`start` refuses those).\n"
+	"\n"
+	"  --matrix   also: who may read and write which region\n"
+	"  --plan     also: every region, mapping, core and limit\n"
+	"  --json     all of it as one document, schema vanity.check/1\n"
+	"  --dev      plan as `start --dev` does: small pages, core numbers ignored\n"
+	"  --help     this text\n"
+	"\n"
+	"Exit codes: 0 valid, 1 failed, 2 usage, 3 topology invalid.\n";
+
+enum { SHOW_JSON = 1, SHOW_MATRIX = 2, SHOW_PLAN = 4, AS_DEV = 8 };
+
+static const char *plural(uint32_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+static void print_memory(const struct plan *plan)
+{
+	uint64_t small = 0, huge = 0;
+	char a[32], b[32];
+
+	for (uint32_t i = 0; i < plan->region_count; i++) {
+		const struct plan_region *r = &plan->region[i];
+
+		if (r->page_bytes == plan->host.page_bytes)
+			small += r->bytes / r->page_bytes;
+		else
+			huge += r->bytes / r->page_bytes;
+	}
+	printf("memory: %llu bytes shared: %llu pages of %s", (unsigned long long)plan->memory_bytes,
+	       (unsigned long long)small, check_bytes(plan->host.page_bytes, a));
+	if (huge != 0)
+		printf(", %llu of %s", (unsigned long long)huge,
+		       check_bytes(plan->host.huge_page_bytes, b));
+	printf("\n");
+}
+
+static void print_shards(const struct plan *plan)
+{
+	char a[32], b[32], c[32];
+
+	for (uint32_t i = 0; i < plan->shard_count; i++) {
+		const struct plan_shard *s = &plan->shard[i];
+
+		printf("shard %s: program %s, trust %s, ", s->name, s->program, s->trust);
+		if (s->shared != 0)
+			printf("shared core");
+		else
+			printf("core %u", s->core);
+		printf(", memory %s, watchdog %s, restart on %s %u/%s then %s\n",
+		       check_bytes(s->memory_bytes, a), check_time(s->watchdog_ns, b),
+		       check_restart_on(s->restart_on), s->restart_max,
+		       check_time(s->restart_within_ns, c), check_restart_then(s->restart_then));
+	}
+}
+
+static void print_channels(const struct plan *plan)
+{
+	char a[32];
+
+	for (uint32_t i = 0; i < plan->channel_count; i++) {
+		const struct plan_channel *c = &plan->channel[i];
+		const struct plan_shard *from = &plan->shard[c->producer];
+		const struct plan_shard *to = &plan->shard[c->consumer];
+		uint64_t rate, ns = check_absorbs_ns(plan, i, &rate);
+
+		printf("channel %s: %s.%s -> %s.%s, %u slots of %s, full = %s", c->name, from->name,
+		       from->port[c->producer_port].name, to->name, to->port[c->consumer_port].name,
+		       c->slot_count, check_bytes(c->slot_bytes, a),
+		       c->full == PLAN_FULL_DROP ? "drop" : "wait");
+		if (c->pool_count != 0)
+			printf(", lends %u frame%s", c->lend, plural(c->lend));
+		if (rate != 0)
+			printf(", absorbs %.3g ms at %.4g Mpps", (double)ns / 1e6, (double)rate / 1e6);
+		printf("\n");
+	}
+}
+
+static void print_pools(const struct plan *plan)
+{
+	char a[32];
+
+	for (uint32_t i = 0; i < plan->pool_count; i++) {
+		const struct plan_pool *p = &plan->pool[i];
+
+		printf("pool %s: owner %s, %u frame%s of %s\n", p->name, plan->shard[p->owner].name,
+		       p->frame_count, plural(p->frame_count), check_bytes(p->frame_bytes, a));
+	}
+}
+
+/* What an operator should have decided knowingly. */
+static void print_decisions(const struct plan *plan)
+{
+	bool colour = isatty(STDOUT_FILENO) == 1;
+	const char *red = colour ? "\033[31m" : "", *plain = colour ? "\033[0m" : "";
+
+	for (uint32_t i = 0; i < plan->access_count; i++) {
+		const struct plan_pool_access *a = &plan->access[i];
+		const struct plan_pool *p = &plan->pool[a->pool];
+
+		if (a->right == PLAN_RW && a->shard != p->owner)
+			printf("trust: %s may write pool %s beside its owner %s: every verdict on its "
+			       "frames depends on both\n", plan->shard[a->shard].name, p->name,
+			       plan->shard[p->owner].name);
+	}
+	for (uint32_t i = 0; i < plan->channel_count; i++) {
+		const struct plan_channel *c = &plan->channel[i];
+		const struct plan_shard *from = &plan->shard[c->producer];
+		const struct plan_shard *to = &plan->shard[c->consumer];
+
+		if (c->borrow_trusted != 0)
+			printf("%strust: channel %s lends frames from trust %s to trust %s "
+			       "(borrow = trusted): who writes the pool can change what %s has judged"
+			       "%s\n", red, c->name, from->trust, to->trust, to->name, plain);
+	}
+}
+
+static void print_unbuilt(const struct plan *plan, const char *path)
+{
+	if (plan->unbuilt_count == 0)
+		return;
+	printf("not built yet (start refuses this topology):\n");
+	for (uint32_t i = 0; i < plan->unbuilt_count; i++)
+		printf("  %s:%u:%u: %s\n", path, plan->unbuilt[i].line, plan->unbuilt[i].column,
+		       plan->unbuilt[i].what);
+	if (plan->unbuilt_more != 0)
+		printf("  and %u more\n", plan->unbuilt_more);
+}
+
+static void print_summary(const struct plan *plan, const char *path)
+{
+	printf("%s: system %s: %u shard%s, %u channel%s, %u pool%s, %u device%s\n", path, plan->system,
+	       plan->shard_count, plural(plan->shard_count), plan->channel_count,
+	       plural(plan->channel_count), plan->pool_count, plural(plan->pool_count),
+	       plan->device_count, plural(plan->device_count));
+	print_memory(plan);
+	print_shards(plan);
+	print_pools(plan);
+	print_channels(plan);
+	print_decisions(plan);
+	print_unbuilt(plan, path);
+}
+
+/* A topology may be checked where it will not run: cores that are missing here are a note. */
+static void note_cores(const struct plan *plan, const char *path, uint32_t cores)
+{
+	for (uint32_t i = 0; i < plan->shard_count; i++) {
+		if (plan->shard[i].shared == 0 && plan->shard[i].core >= cores) {
+			fprintf(stderr, "%s:%u: note: shard %s wants core %u; this machine has %u\n", path,
+				plan->shard[i].line, plan->shard[i].name, plan->shard[i].core, cores);
+			return;
+		}
+	}
+}
+
+static int check(const char *path, unsigned int show)
+{
+	struct plan_host host;
+	struct load_errors errors = { .count = 0 };
+	struct plan *plan = calloc(1, sizeof(*plan));
+	int ret = load_host(&host);
+	uint32_t cores;
+
+	if (plan == NULL || ret != EXIT_OK) {
+		fprintf(stderr, "vanityd check: no memory, or no answer from this machine\n");
+		free(plan);
+		return EXIT_FAILED;
+	}
+	cores = host.cores;
+	host.cores = 0;
+	if ((show & AS_DEV) != 0) {
+		host.ignore_cores = 1;
+		host.huge_page_bytes = 0;
+	}
+	ret = load_plan_errors(path, &host, 0, plan, &errors);
+	if ((show & SHOW_JSON) != 0 && ret != EXIT_FAILED) {
+		if (check_print_json(ret == EXIT_OK ? plan : NULL, &errors) != EXIT_OK)
+			ret = EXIT_FAILED;
+	} else if (ret == EXIT_OK) {
+		path = strcmp(path, "-") == 0 ? "<stdin>" : path;
+		print_summary(plan, path);
+		if ((show & SHOW_MATRIX) != 0)
+			check_print_matrix(plan);
+		if ((show & SHOW_PLAN) != 0)
+			check_print_plan(plan);
+		note_cores(plan, path, cores);
+	}
+	load_errors_free(&errors);
+	free(plan);
+	return ret;
+}
+
+int verb_check(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, SHOW_JSON },
+		{ "matrix", no_argument, NULL, SHOW_MATRIX },
+		{ "plan", no_argument, NULL, SHOW_PLAN },
+		{ "dev", no_argument, NULL, AS_DEV },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	unsigned int show = 0;
+	int c;
+
+	optind = 0; /* glibc: start over, permute anew */
+	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (c == 'h')
+			return fputs(help, stdout) < 0 ? EXIT_FAILED : EXIT_OK;
+		if (c == '?')
+			return EXIT_USAGE;
+		show |= (unsigned int)c;
+	}
+	if (argc - optind != 1) {
+		fputs(help, stderr);
+		return EXIT_USAGE;
+	}
+	return check(argv[optind], show);
+}

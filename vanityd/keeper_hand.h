@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * keeper_hand.h: what setup hands to the keeper across exec, and what they say afterwards.
+ *
+ * Everything is a descriptor at a number that follows from the plan; no path is looked up again.
+ * All numbers lie at KEEPER_FD_BASE or above, because those below are where the keeper lays out
+ * the descriptors of a child before it is made (keeper_start.c):
+ *
+ *      0 1 2              /dev/null, log, log
+ *      3 ..               empty: room for one child's descriptors
+ *      KEEPER_FD_BASE     struct keeper_hand, sealed
+ *      + 1 ..             plan, socket to setup, control socket, log, vanityd image, locks
+ *      KEEPER_FD_REGIONS  two a region: read-write, then the read-only re-open
+ *      then               four a shard: bind block, eventfd, config, image
+ *      then               locks of exclusive cores, held only by being open
+ *
+ *      keeper -> setup    struct keeper_up, once: it is up, or why not
+ *      setup -> keeper    one byte: committed. End of file without it ends the system.
+ */
+#ifndef VANITYD_KEEPER_HAND_H
+#define VANITYD_KEEPER_HAND_H
+
+#include <stdint.h>
+
+#include "paths.h"
+#include "topology/plan.h"
+
+#define KEEPER_HAND_MAGIC 0x31444e4148544e56ull
+#define KEEPER_UP_MAGIC 0x50554b56u
+
+#define KEEPER_FD_BASE 1024
+
+enum keeper_fd {
+	KEEPER_FD_HAND = KEEPER_FD_BASE,
+	KEEPER_FD_PLAN,
+	KEEPER_FD_SETUP,
+	KEEPER_FD_CONTROL,
+	KEEPER_FD_LOG,
+	KEEPER_FD_DAEMON, /* the vanityd image */
+	KEEPER_FD_SYSTEM_LOCK,
+	KEEPER_FD_SLOT_LOCK, /* of the range of uids */
+	KEEPER_FD_REGIONS,
+};
+
+/* Of a shard, from keeper_fd_shard() on. */
+enum { KEEPER_SHARD_BIND = 0, KEEPER_SHARD_EVENT = 1, KEEPER_SHARD_CONFIG = 2,
+       KEEPER_SHARD_IMAGE = 3, KEEPER_SHARD_FDS = 4 };
+
+static inline int keeper_fd_region(uint32_t region, uint32_t right)
+{
+	return (int)(KEEPER_FD_REGIONS + 2 * region + (right == PLAN_RW ? 0 : 1));
+}
+
+static inline int keeper_fd_shard(const struct plan *plan, uint32_t shard)
+{
+	return (int)(KEEPER_FD_REGIONS + 2 * plan->region_count + KEEPER_SHARD_FDS * shard);
+}
+
+struct keeper_hand {
+	uint64_t magic;
+	uint32_t bytes;
+	uint32_t dev; /* user namespaces, nobody else's uid */
+	uint32_t shard_uid; /* of shard 0; one more each */
+	uint32_t daemon_uid, daemon_gid;
+	uint32_t fd_end; /* one beyond the last descriptor handed over */
+	uint64_t hz;
+	uint64_t inactive; /* what setup knows already (enum setup_inactive) */
+	char run[PATHS_BYTES]; /* the runtime directory, for the undo at the end */
+};
+
+struct keeper_up {
+	uint32_t magic;
+	int32_t error; /* negative errno, 0: up */
+	uint64_t inactive;
+	char what[48]; /* the step that failed */
+};
+
+#endif

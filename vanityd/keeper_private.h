@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* keeper_private.h: the keeper's memory, and what its sources call in each other. */
+#ifndef VANITYD_KEEPER_PRIVATE_H
+#define VANITYD_KEEPER_PRIVATE_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/bind.h"
+#include "keeper.h"
+#include "keeper_hand.h"
+
+#define NAMESPACES 5u /* net, ipc, uts, mount, cgroup */
+#define STEP_EXIT_BASE 100 /* exit code of a child whose step n failed: this + n */
+
+/* What vanityd has yet to be told; flags, so that nothing queues up behind one that hangs. */
+enum { TELL_STARTED = 1, TELL_ENDED = 2, TELL_FACTS = 4 };
+
+struct keeper_shard {
+	const struct bind *bind;
+	int ns[NAMESPACES];
+	uint64_t address_bytes, data_bytes; /* limits */
+	uint32_t generation; /* newest started, 0 none */
+	uint32_t alive;
+	pid_t pid; /* in our namespace */
+	int pidfd; /* -1 when dead */
+	uint32_t ended; /* newest generation that ended */
+	int32_t code;
+	uint32_t signal;
+	uint32_t tell;
+	int facts_fd;
+};
+
+struct keeper {
+	const struct keeper_hand *hand;
+	const struct plan *plan;
+	struct keeper_shard *shard;
+	uint64_t inactive;
+	int landlock_fd; /* a ruleset that denies all, -1 without Landlock */
+	int signal_fd;
+	int committed;
+
+	pid_t daemon_pid; /* 0: none runs */
+	int daemon_fd; /* our end of its socket */
+	uint32_t daemons; /* started so far */
+	uint32_t handed; /* messages of the handover sent: hello, shards, ready */
+	uint64_t daemon_started_ns, daemon_after_ns, backoff_ns;
+
+	uint64_t refused; /* messages that asked for something outside the plan */
+	uint64_t affinity_shared[16]; /* cores that belong to no single shard */
+};
+
+/* keeper_start.c */
+int keeper_prepare(struct keeper *k, const char **ret_what); /* 0, or -errno */
+int keeper_namespaces(struct keeper *k, uint32_t shard);
+int keeper_shard_start(struct keeper *k, uint32_t shard, uint32_t generation);
+int keeper_daemon_start(struct keeper *k);
+const char *keeper_step(uint32_t n); /* name of a shard's step */
+
+/* keeper_facts.c */
+int keeper_facts(const struct keeper *k, uint32_t shard); /* memfd, or -errno */
+
+/* keeper.c */
+int keeper_keep(int fd); /* move a descriptor out of the children's room; -errno */
+void keeper_say(const struct keeper *k, const char *what, uint32_t shard, uint64_t generation,
+		const char *more, int64_t number);
+
+#endif

@@ -1,0 +1,598 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * keeper_start.c: how a child comes to be, and the list of what it gives up first.
+ *
+ * A child shares the keeper's memory until exec (vfork), so that nothing is copied; it runs on a
+ * stack of its own and calls the kernel directly, because libc's state is the keeper's. Its
+ * descriptors are laid out in the keeper's own table below KEEPER_FD_BASE first. The child then
+ * shares the table, and its first act takes a private copy of exactly that part: what the keeper
+ * holds besides was never in the child's reach.
+ */
+#include "keeper_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/capability.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <linux/securebits.h>
+
+#include "linux/call.h"
+#include "linux/shard_filter.h"
+
+#include "setup.h"
+
+#define FD_FIRST 3
+#define CHILD_STACK_BYTES (64u << 10)
+#define STACK_LIMIT_BYTES (256u << 10)
+#define SLACK_BYTES (2u << 20) /* stacks, vdso, guards, rounding */
+
+#ifndef CLOSE_RANGE_UNSHARE
+#define CLOSE_RANGE_UNSHARE (1u << 1)
+#endif
+
+/* Kernel ABI, linux/landlock.h; newer fields than the oldest headers we build with know. */
+struct landlock_all {
+	uint64_t fs; /* ABI 1, 2 refer, 3 truncate, 5 ioctl on devices */
+	uint64_t net; /* ABI 4: bind, connect */
+	uint64_t scoped; /* ABI 6: abstract sockets, signals */
+};
+
+struct child {
+	const struct keeper *k;
+	const struct keeper_shard *s; /* NULL: vanityd */
+	uint32_t shard;
+	uint32_t fd_end; /* first number beyond what it may keep after exec */
+	int image_fd, landlock_fd, ns_fd; /* close-on-exec ones behind those */
+	uint32_t room_end; /* first number beyond all of them */
+	const char *argv[3];
+	struct sock_fprog filter;
+	struct sock_filter code[FILTER_INSTRUCTIONS_MAX];
+	volatile uint32_t step; /* how far it came; shared memory is good for something */
+	volatile long error;
+};
+
+struct step {
+	const char *name;
+	long (*run)(struct child *c);
+	uint32_t inactive; /* left out when this bit of enum setup_inactive is set, + 1; 0: never */
+};
+
+static uint8_t child_stack[CHILD_STACK_BYTES] __attribute__((aligned(64)));
+static struct child child; /* one at a time: the keeper sleeps until exec */
+
+static const int namespace_kind[NAMESPACES] = { CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS,
+						CLONE_NEWCGROUP, CLONE_NEWNS };
+static const char *const namespace_path[NAMESPACES] = {
+	"/proc/self/ns/net", "/proc/self/ns/ipc", "/proc/self/ns/uts", "/proc/self/ns/cgroup",
+	"/proc/self/ns/mnt",
+};
+
+/* --- the steps ----------------------------------------------------------------------------- */
+
+/* 1. Nothing else may run while a descriptor that is not the child's is open. */
+static long step_descriptors(struct child *c)
+{
+	long error = CALL_3(__NR_close_range, c->room_end, ~0u, CLOSE_RANGE_UNSHARE);
+
+	/* vanityd keeps 0 to 2, /dev/null and the log; a shard has nothing to say there. */
+	return error != 0 || c->s == NULL ? error : CALL_3(__NR_close_range, 0, 2, 0);
+}
+
+/* 2. No terminal, no process group and no blocked or ignored signal is inherited. */
+static long step_session(struct child *c)
+{
+	const uint64_t none = 0;
+	long error = CALL_0(__NR_setsid);
+
+	(void)c;
+	if (call_failed(error))
+		return error;
+	return CALL_4(__NR_rt_sigprocmask, SIG_SETMASK, &none, NULL, 8);
+}
+
+/* 3. The shard's own net, ipc, uts, cgroup and mount namespaces, made once, entered again by each
+ * generation (the pid namespace is new, by clone). Before the uid is given up: later it is EPERM. */
+static long step_namespaces(struct child *c)
+{
+	long error = 0;
+
+	for (uint32_t i = 0; i < NAMESPACES && error == 0; i++)
+		error = CALL_2(__NR_setns, c->ns_fd + (int)i, namespace_kind[i]);
+	return error;
+}
+
+/* 4. The mount namespace brought an empty, read-only root; stand in it, not in an old folder. */
+static long step_root(struct child *c)
+{
+	(void)c;
+	return CALL_1(__NR_chdir, "/");
+}
+
+/* 5. Its own core, or those that belong to no single shard. */
+static long step_affinity(struct child *c)
+{
+	uint64_t own[16] = { 0 };
+	const uint64_t *set = c->k->affinity_shared;
+	long result;
+
+	if (c->s != NULL && !c->k->plan->shard[c->shard].shared) {
+		uint32_t core = c->k->plan->shard[c->shard].core;
+
+		own[core / 64 % 16] = 1ull << core % 64;
+		set = own;
+	}
+	result = CALL_3(__NR_sched_setaffinity, 0, sizeof(own), set);
+	return result > 0 ? 0 : result;
+}
+
+static long limit(int what, uint64_t value)
+{
+	const uint64_t both[2] = { value, value };
+
+	return CALL_4(__NR_prlimit64, 0, what, both, NULL);
+}
+
+/* Locked memory as much as is mapped; where the host's own limit is lower, that one stays. */
+static long limit_locked(uint64_t value)
+{
+	long error = limit(RLIMIT_MEMLOCK, value);
+
+	return error == -EPERM ? 0 : error;
+}
+
+/* 6. What it may use up: no files, no dumps, no queues, memory as planned, descriptors exactly. */
+static long step_limits(struct child *c)
+{
+	const struct { int what; uint64_t value; } list[] = {
+		{ RLIMIT_CORE, 0 }, /* a dump would carry other shards' frames to disk */
+		{ RLIMIT_FSIZE, 0 },
+		{ RLIMIT_MSGQUEUE, 0 },
+		{ RLIMIT_NICE, 0 },
+		{ RLIMIT_RTPRIO, 0 },
+		{ RLIMIT_STACK, STACK_LIMIT_BYTES },
+		{ RLIMIT_AS, c->s->address_bytes },
+		{ RLIMIT_DATA, c->s->data_bytes },
+		{ RLIMIT_NOFILE, c->fd_end },
+	};
+	long error = limit_locked(c->s->address_bytes);
+
+	for (uint32_t i = 0; i < sizeof(list) / sizeof(list[0]) && error == 0; i++)
+		error = limit(list[i].what, list[i].value);
+	return error;
+}
+
+static long identity(uint32_t uid, uint32_t gid)
+{
+	long error = CALL_2(__NR_setgroups, 0, NULL);
+
+	if (error == 0)
+		error = CALL_3(__NR_setresgid, gid, gid, gid);
+	return error == 0 ? CALL_3(__NR_setresuid, uid, uid, uid) : error;
+}
+
+/* 7. A uid no other shard, system or user has: no signal and no file is shared by accident. */
+static long step_identity(struct child *c)
+{
+	uint32_t id = c->k->hand->shard_uid + c->shard;
+
+	return identity(id, id);
+}
+
+/* 8. No processes. After the uid: the kernel counts those of the new one. */
+static long step_processes(struct child *c)
+{
+	(void)c;
+	return limit(RLIMIT_NPROC, 0);
+}
+
+/* 9. No capabilities in any set. The bounding set and the secure bits were given up by the keeper
+ * itself, once: it inherits them to all its children. */
+static long step_capabilities(struct child *c)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	const struct __user_cap_data_struct none[2] = { 0 };
+	long error = CALL_5(__NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+
+	(void)c;
+	return error == 0 ? CALL_2(__NR_capset, &head, none) : error;
+}
+
+/* 10. And no way to gain one back by executing anything. */
+static long step_no_new_privs(struct child *c)
+{
+	(void)c;
+	return CALL_5(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+/* 11. Every right Landlock knows, denied: should a descriptor of a folder ever leak in, it opens
+ * nothing. The image lies in a memfd, which Landlock does not govern. */
+static long step_landlock(struct child *c)
+{
+	return CALL_2(__NR_landlock_restrict_self, c->landlock_fd, 0);
+}
+
+/* 12. It dies with the keeper. Last of the changes of credentials, which would clear it. */
+static long step_parent(struct child *c)
+{
+	(void)c;
+	return CALL_5(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+}
+
+/* 13. The start filter: from here on only what the image's start code needs. */
+static long step_filter(struct child *c)
+{
+	return CALL_3(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, &c->filter);
+}
+
+/* 14. The image, from its sealed memfd, with an empty environment. */
+static long step_execute(struct child *c)
+{
+	const char *const environment[] = { NULL };
+
+	return CALL_5(__NR_execveat, c->image_fd, "", c->argv, environment, AT_EMPTY_PATH);
+}
+
+/* vanityd, whose uid is a user's: no capabilities will follow it. */
+static long step_daemon_identity(struct child *c)
+{
+	return identity(c->k->hand->daemon_uid, c->k->hand->daemon_gid);
+}
+
+static long step_daemon_limits(struct child *c)
+{
+	(void)c;
+	return limit(RLIMIT_CORE, 0);
+}
+
+#define UNLESS(bit) ((bit) + 1u)
+
+static const struct step shard_steps[] = {
+	{ "descriptors", step_descriptors, 0 },
+	{ "session", step_session, 0 },
+	{ "namespaces", step_namespaces, 0 },
+	{ "empty root", step_root, 0 },
+	{ "affinity", step_affinity, UNLESS(SETUP_INACTIVE_PINNING) },
+	{ "limits", step_limits, 0 },
+	{ "own uid", step_identity, UNLESS(SETUP_INACTIVE_OWN_UID) },
+	{ "no processes", step_processes, 0 },
+	{ "no capabilities", step_capabilities, 0 },
+	{ "no_new_privs", step_no_new_privs, 0 },
+	{ "Landlock", step_landlock, UNLESS(SETUP_INACTIVE_LANDLOCK) },
+	{ "dies with the keeper", step_parent, 0 },
+	{ "start filter", step_filter, 0 },
+	{ "execute", step_execute, 0 },
+};
+#define SHARD_STEPS (sizeof(shard_steps) / sizeof(shard_steps[0]))
+
+static const struct step daemon_steps[] = {
+	{ "descriptors", step_descriptors, 0 },
+	{ "session", step_session, 0 },
+	{ "affinity", step_affinity, UNLESS(SETUP_INACTIVE_PINNING) },
+	{ "limits", step_daemon_limits, 0 },
+	{ "own uid", step_daemon_identity, UNLESS(SETUP_INACTIVE_DAEMON_UID) },
+	{ "no capabilities", step_capabilities, 0 },
+	{ "no_new_privs", step_no_new_privs, 0 },
+	{ "dies with the keeper", step_parent, 0 },
+	{ "execute", step_execute, 0 },
+};
+#define DAEMON_STEPS (sizeof(daemon_steps) / sizeof(daemon_steps[0]))
+
+const char *keeper_step(uint32_t n)
+{
+	return n < SHARD_STEPS ? shard_steps[n].name : "?";
+}
+
+/* In the child, up to exec. Each failure ends it: a list with a hole is no list. */
+static void child_run(void *context)
+{
+	struct child *c = context;
+	const struct step *steps = c->s != NULL ? shard_steps : daemon_steps;
+	uint32_t count = c->s != NULL ? SHARD_STEPS : DAEMON_STEPS;
+
+	for (c->step = 0; c->step < count; c->step++) {
+		const struct step *step = &steps[c->step];
+		long error;
+
+		if (step->inactive != 0 && (c->k->inactive >> (step->inactive - 1) & 1) != 0)
+			continue;
+		error = step->run(c);
+		if (error != 0) {
+			c->error = error;
+			break;
+		}
+	}
+	call_exit(STEP_EXIT_BASE + (int)c->step);
+}
+
+/* --- making one ---------------------------------------------------------------------------- */
+
+static int place(int fd, uint32_t at, int flags)
+{
+	long result = CALL_3(__NR_dup3, fd, at, flags);
+
+	return call_failed(result) ? (int)result : 0;
+}
+
+/* Sleeps until the child executed or died. Return: pid, or -errno. */
+static pid_t child_clone(struct child *c, uint64_t flags, int *ret_pidfd)
+{
+	int pidfd = -1;
+	struct clone_args args = {
+		.flags = flags | CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PIDFD,
+		.pidfd = (uint64_t)(uintptr_t)&pidfd,
+		.exit_signal = SIGCHLD,
+		.stack = (uint64_t)(uintptr_t)child_stack,
+		.stack_size = sizeof(child_stack),
+	};
+	long pid;
+
+	c->error = 0;
+	pid = arch_clone_call(&args, sizeof(args), child_run, c);
+	if (pid > 0)
+		*ret_pidfd = keeper_keep(pidfd);
+	return (pid_t)pid;
+}
+
+/* Its descriptors, in the order core/bind.h promises, then what it needs up to exec. */
+static int shard_place(const struct keeper *k, struct child *c)
+{
+	const struct keeper_shard *s = c->s;
+	int own = keeper_fd_shard(k->plan, c->shard), error;
+	uint32_t at = BIND_FD_NEIGHBOURS;
+
+	error = place(own + KEEPER_SHARD_BIND, BIND_FD_BLOCK, 0);
+	error = error ? error : place(own + KEEPER_SHARD_EVENT, BIND_FD_EVENT, 0);
+	error = error ? error : place(own + KEEPER_SHARD_CONFIG, BIND_FD_CONFIG, 0);
+	for (uint32_t i = 0; i < s->bind->neighbour_count && error == 0; i++)
+		error = place(keeper_fd_shard(k->plan, bind_neighbours(s->bind)[i].shard) +
+				      KEEPER_SHARD_EVENT,
+			      at++, 0);
+	for (uint32_t i = 0; i < s->bind->region_count && error == 0; i++) {
+		const struct bind_region *r = &bind_regions(s->bind)[i];
+
+		error = place(keeper_fd_region(r->region, r->right), at++, 0);
+	}
+	c->fd_end = at;
+	c->image_fd = (int)at;
+	error = error ? error : place(own + KEEPER_SHARD_IMAGE, at++, O_CLOEXEC);
+	c->ns_fd = (int)at;
+	for (uint32_t i = 0; i < NAMESPACES && error == 0; i++)
+		error = place(s->ns[i], at++, O_CLOEXEC);
+	c->landlock_fd = (int)at;
+	if (k->landlock_fd >= 0 && error == 0)
+		error = place(k->landlock_fd, at++, O_CLOEXEC);
+	c->room_end = at;
+	return error;
+}
+
+int keeper_shard_start(struct keeper *k, uint32_t shard, uint32_t generation)
+{
+	struct keeper_shard *s = &k->shard[shard];
+	struct filter_facts facts = { .neighbour_count = s->bind->neighbour_count };
+	int error, pidfd = -1;
+	pid_t pid = -1;
+
+	child = (struct child){ .k = k, .s = s, .shard = shard,
+				.argv = { k->plan->shard[shard].name } };
+	error = shard_place(k, &child);
+	if (error == 0) {
+		facts.image_fd = (uint32_t)child.image_fd;
+		child.filter.filter = child.code;
+		child.filter.len = (unsigned short)filter_make(FILTER_START, &facts, child.code);
+		pid = child_clone(&child, CLONE_NEWPID, &pidfd);
+		error = pid < 0 ? pid : 0;
+	}
+	CALL_3(__NR_close_range, FD_FIRST, KEEPER_FD_BASE - 1, 0);
+	if (error != 0)
+		return error;
+	if (child.error != 0)
+		keeper_say(k, "could not start", shard, generation, keeper_step(child.step),
+			   child.error);
+	s->pid = pid;
+	s->pidfd = pidfd;
+	s->generation = generation;
+	s->alive = 1;
+	return 0;
+}
+
+int keeper_daemon_start(struct keeper *k)
+{
+	int pair[2], error, pidfd = -1;
+	pid_t pid = -1;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+		return -errno;
+	k->daemon_fd = keeper_keep(pair[0]);
+	pair[1] = keeper_keep(pair[1]);
+	child = (struct child){ .k = k, .fd_end = FD_FIRST + 1, .image_fd = FD_FIRST + 1,
+				.room_end = FD_FIRST + 2, .argv = { "vanityd", "daemon" } };
+	error = place(pair[1], FD_FIRST, 0);
+	error = error ? error : place(KEEPER_FD_DAEMON, FD_FIRST + 1, O_CLOEXEC);
+	if (error == 0) {
+		pid = child_clone(&child, 0, &pidfd);
+		error = pid < 0 ? pid : 0;
+	}
+	CALL_3(__NR_close_range, FD_FIRST, KEEPER_FD_BASE - 1, 0);
+	close(pair[1]);
+	if (pidfd >= 0)
+		close(pidfd);
+	if (error == 0 && child.error != 0)
+		keeper_say(k, "could not start vanityd:", PLAN_NONE, 0, daemon_steps[child.step].name,
+			   child.error);
+	k->daemon_pid = error == 0 ? pid : 0;
+	return error;
+}
+
+/* --- once ---------------------------------------------------------------------------------- */
+
+static int opened[NAMESPACES]; /* by the child below, in the table it shares */
+
+static long namespaces_make(void)
+{
+	long error = CALL_1(__NR_unshare, CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
+						  CLONE_NEWCGROUP | CLONE_NEWNS);
+
+	for (uint32_t i = 0; i < NAMESPACES && error == 0; i++) {
+		opened[i] = (int)CALL_4(__NR_openat, AT_FDCWD, namespace_path[i],
+					O_RDONLY | O_CLOEXEC, 0);
+		error = opened[i] < 0 ? opened[i] : 0;
+	}
+	/* The host's name is nobody's business in there. */
+	error = error ? error : CALL_2(__NR_sethostname, "shard", 5);
+	error = error ? error : CALL_5(__NR_mount, NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+	/* Any folder will do to mount the new root on; /proc is on every host. */
+	error = error ? error : CALL_5(__NR_mount, "none", "/proc", "tmpfs",
+				       MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+				       "size=4k,nr_inodes=1,mode=0555");
+	error = error ? error : CALL_1(__NR_chdir, "/proc");
+	/* The old root lands on top of the new one and is taken away (pivot_root(2)). */
+	error = error ? error : CALL_2(__NR_pivot_root, ".", ".");
+	return error ? error : CALL_2(__NR_umount2, ".", MNT_DETACH);
+}
+
+static void namespaces_run(void *context)
+{
+	struct child *c = context;
+
+	c->error = namespaces_make();
+	call_exit(0);
+}
+
+int keeper_namespaces(struct keeper *k, uint32_t shard)
+{
+	struct clone_args args = {
+		/* It shares our table, so what it opens is ours. */
+		.flags = CLONE_VM | CLONE_VFORK | CLONE_FILES,
+		.stack = (uint64_t)(uintptr_t)child_stack,
+		.stack_size = sizeof(child_stack),
+		.exit_signal = SIGCHLD,
+	};
+	long pid;
+
+	child.error = 0;
+	pid = arch_clone_call(&args, sizeof(args), namespaces_run, &child);
+	if (pid < 0)
+		return (int)pid;
+	while (waitpid((pid_t)pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	for (uint32_t i = 0; i < NAMESPACES && child.error == 0; i++)
+		k->shard[shard].ns[i] = keeper_keep(opened[i]);
+	return (int)child.error;
+}
+
+/* Deny all that this kernel knows to deny. */
+static void landlock_make(struct keeper *k)
+{
+	struct landlock_all all = { .fs = (1ull << 13) - 1 };
+	size_t bytes = 8;
+	long abi = CALL_3(__NR_landlock_create_ruleset, NULL, 0, 1 /* version */);
+
+	k->landlock_fd = -1;
+	if (abi < 1) {
+		k->inactive |= 1u << SETUP_INACTIVE_LANDLOCK;
+		return;
+	}
+	all.fs |= abi >= 2 ? 1ull << 13 : 0; /* refer */
+	all.fs |= abi >= 3 ? 1ull << 14 : 0; /* truncate */
+	all.fs |= abi >= 5 ? 1ull << 15 : 0; /* ioctl on devices */
+	if (abi >= 4) {
+		all.net = 3; /* bind, connect */
+		bytes = 16;
+	} else {
+		k->inactive |= 1u << SETUP_INACTIVE_LANDLOCK_NET;
+	}
+	if (abi >= 6) {
+		all.scoped = 3; /* abstract sockets, signals */
+		bytes = 24;
+	} else {
+		k->inactive |= 1u << SETUP_INACTIVE_LANDLOCK_SCOPE;
+	}
+	k->landlock_fd = keeper_keep((int)CALL_3(__NR_landlock_create_ruleset, &all, bytes, 0));
+	if (k->landlock_fd < 0)
+		k->inactive |= 1u << SETUP_INACTIVE_LANDLOCK;
+}
+
+/* What no child shall ever have again, and the keeper needs for nothing it still does: its own
+ * capabilities are in the other sets and stay. */
+static long bounds_drop(void)
+{
+	const unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED |
+				   SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+
+	for (int cap = 0; CALL_5(__NR_prctl, PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+		if (CALL_5(__NR_prctl, PR_CAPBSET_DROP, cap, 0, 0, 0) != 0)
+			return -EPERM;
+	return CALL_5(__NR_prctl, PR_SET_SECUREBITS, bits, 0, 0, 0);
+}
+
+static void affinity_make(struct keeper *k)
+{
+	uint64_t all[16] = { 0 }, any = 0;
+
+	if (CALL_3(__NR_sched_getaffinity, 0, sizeof(all), all) < 0)
+		memset(all, 0xff, sizeof(all));
+	memcpy(k->affinity_shared, all, sizeof(all));
+	for (uint32_t i = 0; i < k->plan->shard_count; i++) {
+		uint32_t core = k->plan->shard[i].core;
+
+		if (!k->plan->shard[i].shared)
+			k->affinity_shared[core / 64 % 16] &= ~(1ull << core % 64);
+	}
+	for (uint32_t i = 0; i < 16; i++)
+		any |= k->affinity_shared[i];
+	/* All cores are taken: whoever has none of its own visits. */
+	if (any == 0)
+		memcpy(k->affinity_shared, all, sizeof(all));
+}
+
+static int limits_make(struct keeper *k, uint32_t shard)
+{
+	struct keeper_shard *s = &k->shard[shard];
+	struct rlimit locked;
+	struct stat image;
+
+	if (fstat(keeper_fd_shard(k->plan, shard) + KEEPER_SHARD_IMAGE, &image) != 0)
+		return -errno;
+	s->data_bytes = s->bind->memory_bytes + (uint64_t)image.st_size + SLACK_BYTES;
+	s->address_bytes = s->data_bytes;
+	for (uint32_t i = 0; i < s->bind->region_count; i++) {
+		const struct bind_region *r = &bind_regions(s->bind)[i];
+
+		/* Its guard, and room to align a huge page. */
+		s->address_bytes += r->bytes + 2ull * r->page_bytes;
+	}
+	if (getrlimit(RLIMIT_MEMLOCK, &locked) == 0 && locked.rlim_max < s->address_bytes) {
+		locked.rlim_cur = locked.rlim_max = s->address_bytes;
+		if (setrlimit(RLIMIT_MEMLOCK, &locked) != 0)
+			k->inactive |= 1u << SETUP_INACTIVE_LOCKED;
+	}
+	return 0;
+}
+
+int keeper_prepare(struct keeper *k, const char **ret_what)
+{
+	int error = 0;
+
+	landlock_make(k);
+	affinity_make(k);
+	*ret_what = "limits";
+	for (uint32_t i = 0; i < k->plan->shard_count && error == 0; i++)
+		error = limits_make(k, i);
+	if (error != 0)
+		return error;
+	*ret_what = "bounding set";
+	return (int)bounds_drop();
+}

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * setup.c: the stages of a start, in order.
+ *
+ *      what                          what a kill here leaves         what takes it away
+ *      lock the system               nothing (flock)
+ *      undo what a dead one left
+ *      runtime folder, journal       the folder                      next start, stop, undo
+ *      locks of cores, uids          nothing (flock)
+ *      huge pages      (journalled)  a larger nr_hugepages           next start, stop, undo
+ *      memory, images, configs       nothing (memfds)
+ *      control socket, log           files in the folder             next start, stop, undo
+ *      keeper                        nothing: it sees our end        the keeper itself
+ *      setup_commit()                the running system
+ *
+ * So there are two kinds of things: descriptors, which the kernel takes back when their last
+ * holder dies, and changes to the machine, each of which is in the journal, on disk, before it is
+ * made. A failure of any stage ends in the same undo that a kill would.
+ *
+ * Every descriptor goes straight to its number in keeper_hand.h; whatever lies at
+ * KEEPER_FD_BASE or above after a failure is closed as one range.
+ */
+#include "setup_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <arch.h>
+#include <syscall.h>
+
+/* What the keeper opens besides: namespaces, a pidfd and facts a shard, and a few of its own. */
+#define FDS_PER_SHARD 8u
+#define FDS_SPARE 64u
+#define CALIBRATE_NS_MIN 2000000ull
+#define CLOCK_LOOKS 5
+
+int setup_fail(struct setup *s, int exit_code, const char *remedy, const char *format, ...)
+{
+	va_list list;
+
+	if (s->result->exit_code == 0) {
+		s->result->exit_code = exit_code;
+		snprintf(s->result->remedy, sizeof(s->result->remedy), "%s", remedy);
+		va_start(list, format);
+		vsnprintf(s->result->error, sizeof(s->result->error), format, list);
+		va_end(list);
+	}
+	return -1;
+}
+
+int setup_place(struct setup *s, int fd, int at, const char *what)
+{
+	int error = fd < 0 ? errno : 0;
+
+	if (error == 0 && dup3(fd, at, O_CLOEXEC) < 0)
+		error = errno;
+	if (fd >= 0)
+		close(fd);
+	return error == 0 ? 0 : setup_fail(s, 1, "", "%s: %s", what, strerror(error));
+}
+
+const char *setup_inactive_words(enum setup_inactive what)
+{
+	static const char *const words[SETUP_INACTIVE_COUNT] = {
+		[SETUP_INACTIVE_OWN_UID] = "a uid of its own for each shard",
+		[SETUP_INACTIVE_PINNING] = "cores of their own",
+		[SETUP_INACTIVE_HUGE_PAGES] = "huge pages",
+		[SETUP_INACTIVE_LOCKED] = "locked memory (RLIMIT_MEMLOCK)",
+		[SETUP_INACTIVE_LANDLOCK] = "Landlock",
+		[SETUP_INACTIVE_LANDLOCK_NET] = "Landlock for TCP",
+		[SETUP_INACTIVE_LANDLOCK_SCOPE] = "Landlock for signals and abstract sockets",
+		[SETUP_INACTIVE_DAEMON_UID] = "a uid of its own for vanityd",
+	};
+
+	return (unsigned)what < SETUP_INACTIVE_COUNT ? words[what] : NULL;
+}
+
+/* --- the clock ----------------------------------------------------------------------------- */
+
+/* Both clocks at one moment: of a few looks the one that was interrupted least. */
+static void clock_look(uint64_t *ret_cycles, uint64_t *ret_ns)
+{
+	uint64_t best = UINT64_MAX;
+
+	for (int i = 0; i < CLOCK_LOOKS; i++) {
+		struct timespec t;
+		uint64_t before = arch_cycles(), after;
+
+		clock_gettime(CLOCK_MONOTONIC_RAW, &t);
+		after = arch_cycles();
+		if (after - before < best) {
+			best = after - before;
+			*ret_cycles = before + (after - before) / 2;
+			*ret_ns = (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
+		}
+	}
+}
+
+/* What the CPU says, or what is seen over the time the rest of setup took anyway; at least 2 ms,
+ * for an error below 0.01 %. */
+static uint64_t clock_hz(const struct setup *s)
+{
+	uint64_t cycles, ns, hz = arch_hz();
+
+	if (hz != 0)
+		return hz;
+	do {
+		clock_look(&cycles, &ns);
+	} while (ns - s->cycles_ns < CALIBRATE_NS_MIN);
+	return (uint64_t)((unsigned __int128)(cycles - s->cycles) * 1000000000ull /
+			  (ns - s->cycles_ns));
+}
+
+/* --- stages -------------------------------------------------------------------------------- */
+
+static int stage_room(struct setup *s)
+{
+	uint32_t fds = (uint32_t)s->fd_end + FDS_PER_SHARD * s->plan->shard_count + FDS_SPARE;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return setup_fail(s, 1, "", "RLIMIT_NOFILE: %s", strerror(errno));
+	if (limit.rlim_max < fds)
+		return setup_fail(s, 4, "raise it: ulimit -Hn", "%u descriptors are needed, the limit is %llu",
+				  fds, (unsigned long long)limit.rlim_max);
+	if (limit.rlim_cur < fds) {
+		limit.rlim_cur = fds;
+		if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+			return setup_fail(s, 1, "", "RLIMIT_NOFILE: %s", strerror(errno));
+	}
+	return 0;
+}
+
+static int stage_paths(struct setup *s)
+{
+	const struct setup_options *o = s->options;
+	const char *image = o->image != NULL ? o->image : "/proc/self/exe";
+	const char *programs = o->programs != NULL ? o->programs : s->plan->programs;
+	struct setup_result *r = s->result;
+	int n;
+
+	if (paths_runtime_root(s->root) != 0 || paths_runtime(s->plan->system, r->run) != 0)
+		return setup_fail(s, 4, "", "the runtime folder's name is too long");
+	n = snprintf(r->control, sizeof(r->control), "%s/control", r->run);
+	if (n < 0 || n >= (int)sizeof(r->control))
+		return setup_fail(s, 4, "", "the runtime folder's name is too long");
+	n = o->log != NULL ? snprintf(r->log, sizeof(r->log), "%s", o->log) :
+			     snprintf(r->log, sizeof(r->log), "%s/log", r->run);
+	if (n < 0 || n >= (int)sizeof(r->log))
+		return setup_fail(s, 2, "", "the log's name is too long");
+	snprintf(s->image, sizeof(s->image), "%s", image);
+	if (paths_programs(image, programs, r->programs) != 0)
+		return setup_fail(s, 4, "say host { programs = \"FOLDER\" }",
+				  "no folder of programs: %s",
+				  programs[0] != '\0' ? programs : "neither built nor installed");
+	if (o->keeper != NULL)
+		snprintf(s->keeper, sizeof(s->keeper), "%s", o->keeper);
+	else if (paths_keeper(image, s->keeper) != 0)
+		return setup_fail(s, 4, "install Vanity, or build it", "the keeper's image is missing");
+	return 0;
+}
+
+/* What a dead system of this name left, then a folder and a journal of our own. */
+static int stage_folder(struct setup *s)
+{
+	struct setup_result *r = s->result;
+	char why[256];
+
+	if (access(r->run, F_OK) == 0 && setup_undo(r->run, why, sizeof(why)) != 0)
+		return setup_fail(s, 4, "remove it by hand", "leftovers: %s", why);
+	if (paths_make_private(r->run, why, sizeof(why)) != 0)
+		return setup_fail(s, 4, "", "%s", why);
+	s->run_fd = open(r->run, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (s->run_fd < 0)
+		return setup_fail(s, 4, "", "%s: %s", r->run, strerror(errno));
+	s->journal_fd = openat(s->run_fd, SETUP_JOURNAL,
+			       O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
+	if (s->journal_fd < 0)
+		return setup_fail(s, 4, "", "%s/%s: %s", r->run, SETUP_JOURNAL, strerror(errno));
+	return setup_journal_write(s, "vanity-journal 1\n");
+}
+
+/* Whom vanityd runs as. */
+static int stage_users(struct setup *s)
+{
+	const struct passwd *user;
+	const struct group *group;
+
+	s->hand.dev = s->options->dev != 0;
+	s->hand.daemon_uid = geteuid();
+	s->hand.daemon_gid = getegid();
+	if (s->options->dev) {
+		s->hand.inactive |= 1u << SETUP_INACTIVE_OWN_UID | 1u << SETUP_INACTIVE_PINNING |
+				    1u << SETUP_INACTIVE_DAEMON_UID;
+	} else {
+		user = getpwnam("vanity");
+		user = user != NULL ? user : getpwnam("nobody");
+		if (user == NULL || user->pw_uid == 0)
+			return setup_fail(s, 4, "add a user `vanity`",
+					  "there is neither a user vanity nor nobody");
+		s->hand.daemon_uid = user->pw_uid;
+		s->hand.daemon_gid = user->pw_gid;
+		group = getgrnam("vanity");
+		if (group != NULL)
+			s->hand.daemon_gid = group->gr_gid;
+	}
+	if (s->plan->host.huge_page_bytes == 0)
+		s->hand.inactive |= 1u << SETUP_INACTIVE_HUGE_PAGES;
+	return 0;
+}
+
+static int stage_plan(struct setup *s)
+{
+	int fd = setup_sealed(s, "plan", s->plan, sizeof(*s->plan), 0400, -1);
+
+	return fd < 0 ? -1 : setup_place(s, fd, KEEPER_FD_PLAN, "plan");
+}
+
+static int stage_clock(struct setup *s)
+{
+	s->hand.hz = s->result->hz = clock_hz(s);
+	return 0;
+}
+
+static int stage_hand(struct setup *s)
+{
+	int fd;
+
+	s->hand.magic = KEEPER_HAND_MAGIC;
+	s->hand.bytes = sizeof(s->hand);
+	s->hand.fd_end = (uint32_t)s->fd_end;
+	memcpy(s->hand.run, s->result->run, sizeof(s->hand.run));
+	fd = setup_sealed(s, "hand", &s->hand, sizeof(s->hand), 0400, -1);
+	return fd < 0 ? -1 : setup_place(s, fd, KEEPER_FD_HAND, "hand");
+}
+
+static int stage_daemon(struct setup *s)
+{
+	return setup_place(s, open(s->image, O_PATH | O_CLOEXEC), KEEPER_FD_DAEMON, s->image);
+}
+
+static const struct {
+	const char *what; /* said before it; NULL: too short to be said */
+	int (*run)(struct setup *s);
+} stages[] = {
+	{ NULL, stage_paths },
+	{ NULL, stage_room },
+	{ "lock", setup_lock_all },
+	{ NULL, stage_folder },
+	{ NULL, stage_users },
+	{ "memory", setup_huge_reserve },
+	{ NULL, setup_memory },
+	{ "programs", setup_images },
+	{ NULL, setup_configs },
+	{ NULL, setup_events },
+	{ NULL, stage_plan },
+	{ NULL, stage_daemon },
+	{ NULL, setup_log },
+	{ NULL, setup_socket },
+	{ NULL, stage_clock },
+	{ NULL, setup_binds },
+	{ NULL, stage_hand },
+	{ "keeper", setup_keeper },
+};
+
+/* Everything that is the keeper's now, or nobody's. Its socket went to a small number before. */
+static void setup_close(struct setup *s)
+{
+	syscall(SYS_close_range, KEEPER_FD_BASE, (unsigned)s->fd_end - 1, 0);
+	if (s->run_fd >= 0)
+		close(s->run_fd);
+	if (s->lock_fd >= 0)
+		close(s->lock_fd);
+	if (s->programs_fd >= 0)
+		close(s->programs_fd);
+	if (s->journal_fd >= 0)
+		close(s->journal_fd);
+	if (s->hugepages_fd >= 0)
+		close(s->hugepages_fd);
+}
+
+int setup_start(const struct plan *plan, const struct setup_options *options,
+		struct setup_result *ret_result)
+{
+	struct setup s = { .plan = plan, .options = options, .result = ret_result, .run_fd = -1,
+			   .lock_fd = -1, .programs_fd = -1, .journal_fd = -1, .hugepages_fd = -1 };
+	char why[256];
+	int error = 0;
+
+	*ret_result = (struct setup_result){ .keeper_pidfd = -1, .keeper_fd = -1 };
+	/* One more a core: their locks lie behind the shards'. */
+	s.fd_end = keeper_fd_shard(plan, plan->shard_count) + (int)plan->shard_count;
+	clock_look(&s.cycles, &s.cycles_ns);
+	for (uint32_t i = 0; i < sizeof(stages) / sizeof(stages[0]) && error == 0; i++) {
+		if (stages[i].what != NULL && options->stage != NULL)
+			options->stage(options->context, stages[i].what);
+		error = stages[i].run(&s);
+	}
+	/* Undone under the lock, which the next line gives up. A journal is there only if the folder
+	 * was ours to make. */
+	if (error != 0 && s.journal_fd >= 0)
+		setup_undo(ret_result->run, why, sizeof(why));
+	setup_close(&s);
+	return ret_result->exit_code;
+}
+
+int setup_commit(struct setup_result *result)
+{
+	int error = send(result->keeper_fd, "c", 1, MSG_NOSIGNAL) == 1 ? 0 : -1;
+
+	close(result->keeper_fd);
+	result->keeper_fd = -1;
+	return error;
+}

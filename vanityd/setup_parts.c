@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * setup_parts.c: what a shard gets besides memory, each as a descriptor at its number.
+ *
+ * What root reads here must be root's and writable by nobody else: images are opened beneath one
+ * folder, without symlinks; configs by their path. All are copied into sealed memfds, so that
+ * what was read is what every generation gets.
+ */
+#include "setup_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <linux/openat2.h>
+
+#include "core/bind.h"
+
+#define FILE_BYTES_MAX (64u << 20)
+#define LISTEN_BACKLOG 16
+
+/* A plain file that nobody below us could have written. */
+static int file_check(struct setup *s, int fd, const char *path)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return setup_fail(s, 4, "", "%s: %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode) || st.st_size > FILE_BYTES_MAX)
+		return setup_fail(s, 4, "", "%s: not a plain file of at most 64 MiB", path);
+	if (!s->options->dev && (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0))
+		return setup_fail(s, 4, "chown root, chmod go-w",
+				  "%s: not root's alone to write, and root is to use it", path);
+	return 0;
+}
+
+static int folder_check(struct setup *s)
+{
+	const char *path = s->result->programs;
+	struct stat st;
+
+	s->programs_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (s->programs_fd < 0 || fstat(s->programs_fd, &st) != 0)
+		return setup_fail(s, 4, "", "%s: %s", path, strerror(errno));
+	if (!s->options->dev && (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0))
+		return setup_fail(s, 4, "chown root, chmod go-w",
+				  "%s: not root's alone to write, and root is to use it", path);
+	return 0;
+}
+
+static int image_open(struct setup *s, const char *program)
+{
+	struct open_how how = { .flags = O_RDONLY | O_CLOEXEC,
+				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
+	int fd = (int)syscall(SYS_openat2, s->programs_fd, program, &how, sizeof(how));
+	int sealed = -1;
+
+	if (fd < 0) {
+		setup_fail(s, 4, "build or install it, or say host { programs = \"FOLDER\" }",
+			   "program %s in %s: %s", program, s->result->programs, strerror(errno));
+		return -1;
+	}
+	/* Nobody may read it, so no process of it can be dumped or traced by its own uid. */
+	if (file_check(s, fd, program) == 0)
+		sealed = setup_sealed(s, program, NULL, 0, 0111, fd);
+	close(fd);
+	return sealed;
+}
+
+static int image_fd(const struct setup *s, uint32_t shard)
+{
+	return keeper_fd_shard(s->plan, shard) + KEEPER_SHARD_IMAGE;
+}
+
+int setup_images(struct setup *s)
+{
+	if (folder_check(s) != 0)
+		return -1;
+	for (uint32_t i = 0; i < s->plan->shard_count; i++) {
+		const char *program = s->plan->shard[i].program;
+		int fd = -1;
+
+		/* One copy for all shards of a program. */
+		for (uint32_t j = 0; j < i && fd < 0; j++)
+			if (strcmp(s->plan->shard[j].program, program) == 0)
+				fd = fcntl(image_fd(s, j), F_DUPFD_CLOEXEC, 0);
+		if (fd < 0)
+			fd = image_open(s, program);
+		if (fd < 0 || setup_place(s, fd, image_fd(s, i), program) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int config_open(struct setup *s, const char *path)
+{
+	int fd, sealed = -1;
+
+	if (path[0] == '\0')
+		return setup_sealed(s, "config", NULL, 0, 0400, -1);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0) {
+		setup_fail(s, 4, "", "config %s: %s", path, strerror(errno));
+		return -1;
+	}
+	if (file_check(s, fd, path) == 0)
+		sealed = setup_sealed(s, "config", NULL, 0, 0400, fd);
+	close(fd);
+	return sealed;
+}
+
+int setup_configs(struct setup *s)
+{
+	for (uint32_t i = 0; i < s->plan->shard_count; i++) {
+		int fd = config_open(s, s->plan->shard[i].config);
+
+		if (fd < 0 || setup_place(s, fd, keeper_fd_shard(s->plan, i) + KEEPER_SHARD_CONFIG,
+					  "config") != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int setup_events(struct setup *s)
+{
+	for (uint32_t i = 0; i < s->plan->shard_count; i++)
+		if (setup_place(s, eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
+				keeper_fd_shard(s->plan, i) + KEEPER_SHARD_EVENT, "eventfd") != 0)
+			return -1;
+	return 0;
+}
+
+int setup_binds(struct setup *s)
+{
+	for (uint32_t i = 0; i < s->plan->shard_count; i++) {
+		uint32_t bytes = plan_bind_bytes(s->plan, i);
+		void *block = calloc(1, bytes);
+		int fd = -1;
+
+		if (block == NULL || (bytes = plan_bind(s->plan, i, s->hand.hz, block, bytes)) == 0)
+			setup_fail(s, 1, "", "no memory for a bind block");
+		else
+			fd = setup_sealed(s, "bind", block, bytes, 0400, -1);
+		free(block);
+		if (fd < 0 || setup_place(s, fd, keeper_fd_shard(s->plan, i) + KEEPER_SHARD_BIND,
+					  "bind block") != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Bound through the folder's descriptor: a socket's name has room for 107 bytes only. */
+int setup_socket(struct setup *s)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	const struct group *group = geteuid() == 0 && !s->options->dev ? getgrnam("vanity") : NULL;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), error = 0;
+	mode_t old;
+
+	snprintf(name.sun_path, sizeof(name.sun_path), "/proc/self/fd/%d/control", s->run_fd);
+	/* Nobody's until it has its group. */
+	old = umask(0177);
+	if (fd < 0 || bind(fd, (const void *)&name, sizeof(name)) != 0)
+		error = errno;
+	umask(old);
+	if (error == 0 && group != NULL &&
+	    (fchownat(s->run_fd, "control", 0, group->gr_gid, AT_SYMLINK_NOFOLLOW) != 0 ||
+	     fchmodat(s->run_fd, "control", 0660, 0) != 0))
+		error = errno;
+	if (error == 0 && listen(fd, LISTEN_BACKLOG) != 0)
+		error = errno;
+	if (error != 0) {
+		if (fd >= 0)
+			close(fd);
+		return setup_fail(s, 4, "", "%s: %s", s->result->control, strerror(error));
+	}
+	return setup_place(s, fd, KEEPER_FD_CONTROL, "control socket");
+}
+
+int setup_log(struct setup *s)
+{
+	int fd = open(s->result->log, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0640);
+
+	return setup_place(s, fd, KEEPER_FD_LOG, s->result->log);
+}

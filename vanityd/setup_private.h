@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* setup_private.h: one start under way, and what setup's sources call in each other. */
+#ifndef VANITYD_SETUP_PRIVATE_H
+#define VANITYD_SETUP_PRIVATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "keeper_hand.h"
+#include "setup.h"
+
+#define SETUP_JOURNAL "journal"
+#define SETUP_KEEPER_PID "keeper.pid"
+
+struct setup {
+	const struct plan *plan;
+	const struct setup_options *options;
+	struct setup_result *result;
+	char root[PATHS_BYTES]; /* the runtime root */
+	char image[PATHS_BYTES], keeper[PATHS_BYTES];
+	int run_fd, lock_fd; /* folders: the system's, and the locks' */
+	int programs_fd;
+	int journal_fd;
+	int hugepages_fd; /* lock, held from counting to taking; -1 without */
+	int numa; /* 1: memory has more than one node */
+	int fd_end;
+	uint64_t cycles, cycles_ns; /* a look at both clocks, at the beginning */
+	struct keeper_hand hand;
+};
+
+/* setup.c: remember the first failure. Return: always -1. */
+int setup_fail(struct setup *s, int exit_code, const char *remedy, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+int setup_place(struct setup *s, int fd, int at, const char *what);
+
+/* setup_lock.c: all locks are files below .lock, taken by flock, released by the last close */
+int setup_lock_folder(char *ret_why, size_t room); /* descriptor, or -1 */
+int setup_lock_take(int folder, const char *kind, const char *name, unsigned patience_ms);
+int setup_lock_all(struct setup *s); /* the system, its cores, a range of uids */
+
+/* setup_memory.c */
+int setup_sealed(struct setup *s, const char *name, const void *bytes, size_t count, mode_t mode,
+		 int from_fd);
+int setup_memory(struct setup *s);
+
+/* setup_huge.c: huge pages of the machine, with the journal */
+int setup_huge_reserve(struct setup *s);
+int setup_huge_undo(const char *line, char *ret_why, size_t room);
+
+/* setup_parts.c: images, configs, bells, bind blocks, sockets */
+int setup_images(struct setup *s);
+int setup_configs(struct setup *s);
+int setup_events(struct setup *s);
+int setup_binds(struct setup *s);
+int setup_socket(struct setup *s);
+int setup_log(struct setup *s);
+
+/* setup_journal.c */
+int setup_journal_write(struct setup *s, const char *line);
+
+/* setup_keeper.c */
+int setup_keeper(struct setup *s);
+
+/* setup_numa.c or setup_numa_none.c */
+int setup_numa_nodes(void); /* nodes with memory; 1 where nobody can tell */
+void setup_numa_prefer(uint32_t core); /* memory taken from now on lies near this core */
+void setup_numa_default(void);
+int setup_numa_node(uint32_t core);
+
+#endif

@@ -135,6 +135,25 @@ static uint32_t bind_fill_pools(const struct plan *plan, uint32_t shard,
 	return n;
 }
 
+/* What the consumer of a channel can hold at most of frames that may come through it. */
+static uint32_t bind_state_max(const struct plan *plan, const struct plan_channel *c)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < plan->channel_count; i++) {
+		const struct plan_channel *other = &plan->channel[i];
+		bool shares = false;
+
+		if (other->consumer != c->consumer)
+			continue;
+		for (uint32_t k = 0; k < other->pool_count * c->pool_count; k++)
+			shares |= other->pool[k / c->pool_count] == c->pool[k % c->pool_count];
+		if (shares)
+			sum += other->lend;
+	}
+	return sum < c->frame_bits ? (uint32_t)sum : c->frame_bits;
+}
+
 static void bind_fill_port(const struct plan *plan, uint32_t shard, uint32_t port,
 			   const struct bind_neighbour *neighbour, uint32_t neighbour_count,
 			   const uint32_t *pool_index, struct bind_port *to)
@@ -151,6 +170,7 @@ static void bind_fill_port(const struct plan *plan, uint32_t shard, uint32_t por
 	to->full = c->full;
 	to->lend = c->lend;
 	to->lane_slots = c->lane_slots;
+	to->state_max = bind_state_max(plan, c);
 	to->frame_bits = c->frame_bits;
 	to->pool_count = c->pool_count;
 	for (uint32_t i = 0; i < c->pool_count; i++)

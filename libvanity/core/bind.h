@@ -58,6 +58,7 @@ struct bind_port {
 	uint32_t slot_count, slot_bytes;
 	uint32_t full;
 	uint32_t lend, lane_slots;
+	uint32_t state_max; /* frames the consumer may have from all its lenders of these pools */
 	uint32_t frame_bits;
 	uint32_t pool_count;
 	uint32_t pool[PLAN_CHANNEL_POOLS_MAX]; /* index into bind_pool */

@@ -363,6 +363,14 @@ void tx_lane_poll(struct vanity_tx *tx, uint32_t max)
 	wire_store_release(&tx->mine->lane_head, tx->lane_head);
 }
 
+/* An adopted ledger may be longer than `lend` until what is false on it came home. */
+static uint32_t tx_may_lend(const struct vanity_tx *tx)
+{
+	uint32_t lend = tx->ch.bind->lend;
+
+	return tx->lent_count < lend ? lend - tx->lent_count : 0;
+}
+
 /* Room by what we know; asks the peer only when that is too little. */
 static uint32_t tx_room(struct vanity_tx *tx, uint32_t wanted)
 {
@@ -381,11 +389,11 @@ static uint32_t tx_room(struct vanity_tx *tx, uint32_t wanted)
 		tx->head = head;
 		room = slots - (tx->tail - head);
 	}
-	if (ch->pool_count > 0 && ch->bind->lend - tx->lent_count < room) {
-		if (ch->bind->lend - tx->lent_count < wanted)
+	if (ch->pool_count > 0 && tx_may_lend(tx) < room) {
+		if (tx_may_lend(tx) < wanted)
 			tx_lane_poll(tx, LANE_BURST);
-		if (ch->bind->lend - tx->lent_count < room)
-			room = ch->bind->lend - tx->lent_count;
+		if (tx_may_lend(tx) < room)
+			room = tx_may_lend(tx);
 	}
 	return room < wanted ? (uint32_t)room : wanted;
 }

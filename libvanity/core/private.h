@@ -146,6 +146,7 @@ struct vanity_shard {
 	} *neighbour;
 	uint8_t *from, *to; /* per local frame */
 	uint64_t *adopted; /* bitmap over local frames: only a borrower's statement says we have it */
+	uint64_t *news; /* bitmap over local frames: handled below, told by who lives there */
 	uint64_t *scratch; /* four bitmaps of the widest channel */
 	uint32_t scratch_words;
 	uint64_t counter[VANITY_COUNTERS_MAX];

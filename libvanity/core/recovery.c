@@ -115,7 +115,8 @@ static void rx_state_held(struct vanity_rx *rx)
 	 * and cost the honest ones their frames: then only what we took ourselves is stated. */
 	CHANNEL_EACH_FRAME(ch, p, n)
 		if (rx_may_have(rx, p->local + n) &&
-		    (rx->hand_count <= ch->bind->lend || !shard_adopted(ch->self, p->local + n)))
+		    (rx->hand_count + ch->self->many_count <= ch->bind->state_max ||
+		     !shard_adopted(ch->self, p->local + n)))
 			bit_store(rx->held, p->bit + n);
 	for (uint64_t at = rx->taken; at != rx->tail; at++) {
 		uint64_t word0 = wire_load(&rx->slot[(at & ch->slot_mask) * 2]);
@@ -149,6 +150,15 @@ static void rx_state_back(struct vanity_rx *rx)
 	}
 }
 
+/* How much of a detached edge is still to be worked off. What was given back is in the lane
+ * before it is missing here. Frames of unknown lender count on every input: never too few. */
+static void rx_state_left(struct vanity_rx *rx)
+{
+	rx_lane_publish(rx);
+	wire_store_release(&rx->ch.cell->left,
+			   rx->tail - rx->taken + rx->hand_count + rx->ch.self->many_count);
+}
+
 static void rx_detach(struct vanity_rx *rx, uint64_t generation)
 {
 	struct channel *ch = &rx->ch;
@@ -165,6 +175,7 @@ static void rx_detach(struct vanity_rx *rx, uint64_t generation)
 			rx_state_back(rx);
 		}
 	}
+	rx_state_left(rx); /* before the answer: who sees the one sees the other */
 	channel_detached(ch, &rx->mine->detached, generation);
 }
 
@@ -280,14 +291,11 @@ static void tx_settle(struct vanity_tx *tx, const uint64_t *stated, const uint64
 		rx_lane_publish(&self->rx[i]);
 }
 
-/* The consumer's statement, read once; one over `lend` is empty. */
-static void tx_read_statement(struct vanity_tx *tx, uint64_t *ret_stated, uint64_t *ret_back)
+/* The consumer's statement, read once. Who has a ledger intersects with it and needs no limit. */
+static uint32_t tx_read_statement(struct vanity_tx *tx, uint64_t *ret_stated, uint64_t *ret_back)
 {
-	struct channel *ch = &tx->ch;
-
-	if (bitmap_snapshot(ch, tx->held, ret_stated) > ch->bind->lend)
-		memset(ret_stated, 0, (size_t)channel_words(ch) * 8);
-	(void)bitmap_snapshot(ch, tx->back, ret_back);
+	(void)bitmap_snapshot(&tx->ch, tx->back, ret_back);
+	return bitmap_snapshot(&tx->ch, tx->held, ret_stated);
 }
 
 static void tx_lane_from(struct vanity_tx *tx, uint64_t lane_at)
@@ -306,7 +314,7 @@ static void tx_join(struct vanity_tx *tx, uint64_t generation)
 		uint64_t *stated = self->scratch, *back = stated + self->scratch_words;
 		uint64_t lane_at = wire_load(&tx->peer->lane_at);
 
-		tx_read_statement(tx, stated, back);
+		(void)tx_read_statement(tx, stated, back);
 		tx_settle(tx, stated, back, tx->resume);
 		tx_lane_from(tx, lane_at);
 	} else {
@@ -354,7 +362,7 @@ static void tx_reform(struct vanity_tx *tx, uint64_t generation)
 	if (ch->pool_count > 0) {
 		uint64_t *stated = self->scratch, *back = stated + self->scratch_words;
 
-		tx_read_statement(tx, stated, back);
+		(void)tx_read_statement(tx, stated, back);
 		tx->doubt_at = tx->doubt_end = tx->tail;
 		tx_settle(tx, stated, back, tx->tail);
 	}
@@ -506,17 +514,15 @@ void shard_open(struct vanity_shard *self)
 	shard_state_left(self);
 }
 
-/* How much of a detached edge is still to be worked off; 0 on the others. */
 void shard_state_left(struct vanity_shard *self)
 {
 	for (uint32_t i = 0; i < self->rx_count; i++) {
 		struct vanity_rx *rx = &self->rx[i];
-		uint64_t left = 0;
 
-		/* Frames of unknown lender count on every input: never too few. */
-		if (!rx->ch.open)
-			left = rx->tail - rx->taken + rx->hand_count + self->many_count;
-		wire_store_release(&rx->ch.cell->left, left);
+		if (rx->ch.open)
+			wire_store_release(&rx->ch.cell->left, 0);
+		else
+			rx_state_left(rx);
 	}
 }
 
@@ -539,6 +545,31 @@ static bool channel_resumes(struct channel *ch, const wire_u64 *detached)
 	       wire_load_acquire(detached) == ch->generation;
 }
 
+/*
+ * What the borrower gave back since it stated is home already, as far as our ledger goes: those
+ * lane entries are never worked off. An owner that started before us may have freed the frames
+ * and lent them again, and an old entry would count as the return of the new loan.
+ */
+static void tx_skip_lane(struct vanity_tx *tx, uint64_t *stated, uint64_t *back)
+{
+	struct channel *ch = &tx->ch;
+	uint64_t tail = wire_load_acquire(&tx->peer->lane_tail);
+
+	if (tail - tx->lane_head > (uint64_t)tx->lane_mask + 1)
+		return; /* it cannot be; the first poll will say so */
+	for (uint64_t at = tx->lane_head; at != tail; at++) {
+		uint32_t frame = wire_load_u32(&tx->lane[at & tx->lane_mask]), bit;
+		const struct channel_pool *p;
+
+		if (channel_local(ch, frame, &p) == LOCAL_NONE)
+			continue;
+		bit = channel_bit(p, frame);
+		stated[bit / 64] &= ~(1ull << (bit % 64));
+		bit_set(back, bit);
+	}
+	tx_lane_from(tx, tail);
+}
+
 /* The ledger of an output is what its living borrower states. */
 static void tx_adopt(struct vanity_tx *tx)
 {
@@ -556,10 +587,15 @@ static void tx_adopt(struct vanity_tx *tx)
 	tx_take_cursors(tx);
 	if (ch->pool_count == 0)
 		goto state;
-	tx_read_statement(tx, stated, back);
+	/* What cannot be is empty: more than all its lenders together may lend it. */
+	if (tx_read_statement(tx, stated, back) > ch->bind->state_max)
+		memset(stated, 0, (size_t)channel_words(ch) * 8);
+	tx_skip_lane(tx, stated, back);
 	CHANNEL_EACH_FRAME(ch, p, n) {
 		uint32_t bit = p->bit + n, local = p->local + n;
 
+		if (bit_get(back, bit))
+			bit_set(self->news, local);
 		if (!bit_get(stated, bit))
 			continue;
 		tx->lent_count++;
@@ -604,7 +640,6 @@ static void rx_adopt(struct vanity_rx *rx)
 {
 	struct channel *ch = &rx->ch;
 	struct vanity_shard *self = ch->self;
-	uint64_t *back = self->scratch;
 	uint64_t at = 0;
 
 	if (channel_resumes(ch, &rx->peer->detached))
@@ -619,21 +654,11 @@ static void rx_adopt(struct vanity_rx *rx)
 		rx_state_held(rx);
 		words_clear(rx->back, channel_words(ch));
 		/* News of frames handled below goes up the way the frames would have gone. */
-		for (uint32_t t = 0; t < self->tx_count; t++) {
-			struct vanity_tx *tx = &self->tx[t];
-
-			if (tx->ch.pool_count == 0 || ORDER_VERB(tx->ch.order) != ORDER_RESUME)
-				continue;
-			(void)bitmap_snapshot(&tx->ch, tx->back, back);
-			CHANNEL_EACH_FRAME(&tx->ch, p, n) {
-				const struct channel_pool *q;
-
-				if (bit_get(back, p->bit + n) &&
-				    channel_local(ch, p->first + n, &q) != LOCAL_NONE)
-					bit_store(rx->back, channel_bit(q, p->first + n));
-			}
-		}
+		CHANNEL_EACH_FRAME(ch, p, n)
+			if (bit_get(self->news, p->local + n))
+				bit_store(rx->back, p->bit + n);
 	}
+	rx_state_left(rx);
 	channel_detached(ch, &rx->mine->detached, ch->generation);
 }
 

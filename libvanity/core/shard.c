@@ -60,6 +60,7 @@ static struct vanity_shard *shard_carve(struct carve *c, const struct bind *b,
 	s->from = carve(c, frames, 1, WIRE_LINE);
 	s->to = carve(c, frames, 1, WIRE_LINE);
 	s->adopted = carve(c, bitmap_words(frames), 8, WIRE_LINE);
+	s->news = carve(c, bitmap_words(frames), 8, WIRE_LINE);
 	s->scratch = carve(c, 4ull * s->scratch_words, 8, WIRE_LINE);
 	for (uint32_t i = 0, t = 0; i < b->port_count; i++) {
 		const struct bind_port *p = &bind_ports(b)[i];

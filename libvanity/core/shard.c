@@ -94,11 +94,6 @@ uint64_t shard_footprint(const struct bind *bind, const struct vanity_carry_info
 
 /* --- format -------------------------------------------------------------------------------- */
 
-static uint32_t log2_of(uint32_t power_of_two)
-{
-	return 31u - (uint32_t)__builtin_clz(power_of_two);
-}
-
 static void channel_format(struct channel *ch, struct vanity_shard *self, uint32_t port)
 {
 	const struct bind_port *p = &bind_ports(self->bind)[port];
@@ -109,7 +104,7 @@ static void channel_format(struct channel *ch, struct vanity_shard *self, uint32
 	ch->cell = &self->cell->port[port];
 	ch->port = port;
 	ch->neighbour = p->neighbour;
-	ch->slot_shift = log2_of(p->slot_count);
+	ch->slot_shift = bits_highest(p->slot_count);
 	ch->slot_mask = p->slot_count - 1;
 	ch->slot_words = p->slot_bytes / 8;
 	ch->pool_count = p->pool_count;

@@ -220,7 +220,8 @@ void topology_format(const struct topology *t,
 	};
 
 	next(&f);
+	if (f.tok.kind == TOKEN_END)
+		return;
 	put_items(&f, 0, false);
-	if (t->file[0].bytes > 0)
-		write(context, "\n", 1);
+	write(context, "\n", 1);
 }

@@ -71,6 +71,14 @@ int memory_plan(struct memory *m, const char *text)
 	return plan_it(m, "test.conf");
 }
 
+int memory_parse(struct memory *m, const char *text)
+{
+	memory_init(m);
+	m->text = text;
+	m->text_bytes = (uint32_t)strlen(text);
+	return topology_parse(&memory_topology, "test.conf", &m->host);
+}
+
 int memory_plan_file(struct memory *m, const char *folder, const char *path)
 {
 	memory_init(m);

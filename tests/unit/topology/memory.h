@@ -26,6 +26,7 @@ void memory_init(struct memory *m);
 
 /* Parses and plans; returns plan_make()'s answer. @plan and @t belong to the tests. */
 int memory_plan(struct memory *m, const char *text);
+int memory_parse(struct memory *m, const char *text); /* form only */
 int memory_plan_file(struct memory *m, const char *folder, const char *path);
 
 /* The same memory for every test: large, and empty of earlier tests' marks on purpose. */

@@ -76,16 +76,6 @@ static void bit_set(uint64_t *w, uint32_t bit)
 	w[bit / 64] |= 1ull << (bit % 64);
 }
 
-/* Population count by halving (Warren, Hacker's Delight, 5-1): without the CPU's instruction the
- * compiler's own would be a call into libgcc. */
-static uint32_t bits_count(uint64_t w)
-{
-	w -= w >> 1 & 0x5555555555555555ull;
-	w = (w & 0x3333333333333333ull) + (w >> 2 & 0x3333333333333333ull);
-	w = (w + (w >> 4)) & 0x0f0f0f0f0f0f0f0full;
-	return (uint32_t)(w * 0x0101010101010101ull >> 56);
-}
-
 /* A neighbour's bitmap, read once. Returns the number of frames it names, whole words of it
  * beyond the channel's frames left out. */
 static uint32_t bitmap_snapshot(const struct channel *ch, const wire_u64 *from, uint64_t *to)

@@ -125,7 +125,7 @@ struct vanity_shard {
 	uint32_t unopened; /* channels not open */
 	uint32_t frozen, stop;
 	uint32_t first_item; /* cell.first_item_cycles is stored */
-	uint32_t asleep_number;
+	uint64_t asleep_number; /* generation << 32 and up: never one of a forebear's */
 	uint64_t seq; /* orders.seq obeyed */
 	uint64_t verify;
 	uint64_t beat;

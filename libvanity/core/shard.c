@@ -273,6 +273,8 @@ void shard_park(struct vanity_shard *self)
 		self->platform->wait(self->platform->context, self->bell, bell,
 				     arch_cycles() + self->bind->hz / 10);
 	}
+	/* A neighbour rings once a sleep, by its number: ours are none that a forebear slept. */
+	self->asleep_number = (uint64_t)self->generation << 32;
 	shard_cell_reset(self);
 	/* Answers given before this generation are not ours: verify starts over. */
 	self->verify = wire_load(&self->orders->verify);
@@ -428,8 +430,6 @@ void vanity_wait(struct vanity_shard *self, uint64_t spin_ns)
 	/* Arm, look again, sleep: what was stored before the fence is seen by one of us. */
 	bell = wire_load_acquire(self->bell);
 	self->asleep_number++;
-	if (self->asleep_number == 0)
-		self->asleep_number = 1;
 	shard_say_asleep(self, self->asleep_number);
 	wire_fence();
 	if (!shard_has_news(self)) {

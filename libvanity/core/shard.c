@@ -372,6 +372,18 @@ int vanity_running(struct vanity_shard *self)
 	return self->stop == 1 && !shard_inputs_empty(self);
 }
 
+/* Has @w moved since we looked last? Told once: a program that cannot use the news (its output is
+ * full) must be able to sleep on them. */
+static int word_has_news(const wire_u64 *w, uint64_t *seen)
+{
+	uint64_t now = wire_load_acquire(w);
+
+	if (now == *seen)
+		return 0;
+	*seen = now;
+	return 1;
+}
+
 /* Has anything moved that a sleeper could be waiting for? */
 static int shard_has_news(struct vanity_shard *self)
 {
@@ -380,7 +392,7 @@ static int shard_has_news(struct vanity_shard *self)
 	for (uint32_t i = 0; i < self->rx_count; i++) {
 		struct vanity_rx *rx = &self->rx[i];
 
-		if (rx->ch.open ? wire_load_acquire(&rx->peer->tail) != rx->tail_seen :
+		if (rx->ch.open ? word_has_news(&rx->peer->tail, &rx->tail_seen) :
 				  rx->ch.fault == CHANNEL_OK && channel_opens(&rx->ch, &rx->peer->joined))
 			return 1;
 	}
@@ -392,7 +404,7 @@ static int shard_has_news(struct vanity_shard *self)
 				return 1;
 			continue;
 		}
-		if (wire_load_acquire(&tx->peer->head) != tx->head_seen)
+		if (word_has_news(&tx->peer->head, &tx->head_seen))
 			return 1;
 		if (tx->ch.pool_count > 0 && wire_load_acquire(&tx->peer->lane_tail) != tx->lane_head)
 			return 1;

@@ -171,21 +171,6 @@ static inline uint64_t orders_bytes(uint32_t port_count)
 	return sizeof(struct orders);
 }
 
-/* Number of the top bit set; value is not 0. By halving: where the CPU has no instruction for it
- * the compiler's own would be a call into libgcc. */
-static inline uint32_t cell_top_bit(uint64_t value)
-{
-	uint32_t bit = 0;
-
-	for (uint32_t step = 32; step > 0; step /= 2) {
-		if (value >> step != 0) {
-			value >>= step;
-			bit += step;
-		}
-	}
-	return bit;
-}
-
 /* Bucket of a value: exact below 4, then four buckets an octave (HdrHistogram's idea with two
  * bits of precision: at most 19 % off). */
 static inline uint32_t cell_bucket(uint64_t value)

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "exit.h"
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int control_connect(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
+		int error = -errno;
+
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+static int request_send(int fd, const json_t *request)
+{
+	char *text = json_dumps(request, JSON_COMPACT);
+	size_t bytes, sent = 0;
+	int error = 0;
+
+	if (text == NULL)
+		return -ENOMEM;
+	bytes = strlen(text);
+	text[bytes++] = '\n'; /* in place of the NUL */
+	while (sent < bytes && error == 0) {
+		ssize_t n = send(fd, text + sent, bytes - sent, MSG_NOSIGNAL);
+
+		if (n > 0)
+			sent += (size_t)n;
+		else if (n < 0 && errno != EINTR)
+			error = -errno;
+	}
+	free(text);
+	return error;
+}
+
+/* Waits for the next bytes of the answer; 1 when there are some. */
+static int answer_wait(int fd, int stop_fd, int64_t deadline_ms)
+{
+	struct pollfd poll_fd[2] = { { .fd = fd, .events = POLLIN },
+				     { .fd = stop_fd, .events = POLLIN } };
+
+	for (;;) {
+		int64_t left = deadline_ms < 0 ? -1 : deadline_ms - now_ms();
+		int n;
+
+		if (deadline_ms >= 0 && left <= 0)
+			return -ETIMEDOUT;
+		n = poll(poll_fd, 2, left > 3600000 ? 3600000 : (int)left);
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0 && poll_fd[0].revents != 0)
+			return 1;
+		if (n > 0 && poll_fd[1].revents != 0)
+			return -EINTR;
+	}
+}
+
+int control_ask(int fd, const json_t *request, int stop_fd, int timeout_ms, json_t **ret_answer)
+{
+	int64_t deadline = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+	size_t room = 65536, bytes = 0;
+	json_t *answer;
+	char *text, *more;
+	int error;
+
+	error = request_send(fd, request);
+	/* A daemon that refuses us answers and closes before it has read: go on to the answer. */
+	if (error != 0 && error != -EPIPE)
+		return error;
+	text = malloc(room);
+	if (text == NULL)
+		return -ENOMEM;
+	for (;;) {
+		ssize_t n;
+
+		error = answer_wait(fd, stop_fd, deadline);
+		if (error < 0)
+			goto out;
+		if (bytes == room) {
+			error = -EMSGSIZE;
+			if (room >= CONTROL_ANSWER_MAX)
+				goto out;
+			more = realloc(text, room * 2);
+			error = -ENOMEM;
+			if (more == NULL)
+				goto out;
+			text = more;
+			room *= 2;
+		}
+		n = recv(fd, text + bytes, room - bytes, 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		bytes += (size_t)n;
+		if (text[bytes - 1] == '\n')
+			break;
+	}
+	answer = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, NULL);
+	error = -ECONNRESET;
+	if (answer != NULL) {
+		*ret_answer = answer;
+		error = 0;
+	}
+out:
+	free(text);
+	return error;
+}
+
+int control_exit(const json_t *answer)
+{
+	const json_t *value = json_object_get(answer, "exit");
+
+	return json_is_integer(value) ? (int)json_integer_value(value) : EXIT_FAILED;
+}
+
+const char *control_words(const json_t *answer)
+{
+	const char *words = json_string_value(json_object_get(answer, "words"));
+
+	return words != NULL ? words : "";
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * control.h: what an operator's client and the daemon say to each other.
+ *
+ *      client                                 daemon (vanityd)
+ *        | connect to the control socket         |
+ *        | {"verb": "restart", "shard": "fw"}\n  |  one line, at most CONTROL_REQUEST_MAX
+ *        |-------------------------------------->|  peer's uid and groups -> rights
+ *        |                                       |  ... at once, or when it has come true
+ *        | {"exit": 0, "result": { ... }}\n      |  one line, then the connection ends
+ *        |<--------------------------------------|
+ *
+ * A refusal is the same document with its exit code (exit.h) and "words" that say why.
+ *
+ *      verb      right   members of the request         answered
+ *      status    read                                   at once
+ *      stats     read                                   at once
+ *      log       read    lines | since (long poll)      at once | when there is more
+ *      ready     read                                   when every shard runs, or one cannot
+ *      item      read    shard, generation              when that generation handled an item
+ *      restart   act     shard                          when its successor runs
+ *      verify    act                                    when the sums are known
+ *      stop      act                                    when everything stopped; then the end
+ *
+ * What a client sends is a claim. A client that is slow, silent or wordy is dropped and never
+ * makes the daemon wait: every descriptor is non-blocking, every buffer bounded.
+ */
+#ifndef VANITYD_CONTROL_H
+#define VANITYD_CONTROL_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <jansson.h>
+
+#define CONTROL_REQUEST_MAX 4096u
+#define CONTROL_ANSWER_MAX (16u << 20)
+#define CONTROL_CLIENTS_MAX 16u
+#define CONTROL_SLOW_NS 5000000000ull /* to send a request, or to take an answer */
+
+enum control_right { CONTROL_READ = 1, CONTROL_ACT = 2 };
+
+/* --- the client's side --------------------------------------------------------------------- */
+
+/** control_connect() - Return: a descriptor, or a negative errno (-ECONNREFUSED: nobody there) */
+int control_connect(const char *path);
+
+/**
+ * control_ask() - one request, one answer
+ * @fd: from control_connect(); good for one request
+ * @request: borrowed
+ * @stop_fd: readable when the caller gives up waiting (a signalfd), or -1
+ * @timeout_ms: -1 for ever
+ * @ret_answer: the caller's
+ * Return: 0, -ETIMEDOUT, -EINTR (stop_fd), -ECONNRESET (the daemon went away), or another errno.
+ */
+int control_ask(int fd, const json_t *request, int stop_fd, int timeout_ms, json_t **ret_answer);
+
+/* "exit" of an answer, 1 when it has none; its "words" or "". Borrowed. */
+int control_exit(const json_t *answer);
+const char *control_words(const json_t *answer);
+
+/* --- the daemon's side --------------------------------------------------------------------- */
+
+struct control;
+struct control_client;
+struct pollfd;
+
+/* Called with a complete request of a peer; answers now or later with control_answer(). */
+typedef void control_request_fn(void *context, struct control_client *client, const char *verb,
+				const json_t *request);
+/* Called when a client is gone, answered or not. */
+typedef void control_gone_fn(void *context, struct control_client *client);
+typedef void control_refused_fn(void *context, const char *line);
+
+struct control_host {
+	void *context;
+	control_request_fn *request;
+	control_gone_fn *gone;
+	control_refused_fn *refused; /* one line for the log */
+};
+
+/**
+ * control_new() - serve a listening socket
+ * @listen_fd: borrowed, made non-blocking
+ * @dev: acting verbs are for the owner, too
+ */
+struct control *control_new(int listen_fd, int dev, const struct control_host *host);
+void control_free(struct control *control);
+
+/* Fills at most CONTROL_CLIENTS_MAX + 1 entries; returns how many. */
+uint32_t control_poll(struct control *control, struct pollfd *ret_poll);
+/* Does what can be done without waiting. */
+void control_serve(struct control *control, uint64_t now_ns);
+/* 1 while an answer is on its way out. */
+int control_sending(const struct control *control);
+
+uint32_t control_client_rights(const struct control_client *client);
+const char *control_client_name(const struct control_client *client); /* "uid 1000 pid 77" */
+uint32_t control_client_index(const struct control_client *client);
+
+/** control_answer() - @result is stolen; may be NULL. @words: may be NULL */
+void control_answer(struct control_client *client, int exit, const char *words, json_t *result);
+
+#endif

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vanityctl: an ordinary user's client of a running system. One request, one answer. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "topology/parts.h"
+
+#include "control.h"
+#include "exit.h"
+#include "report.h"
+#include "systems.h"
+
+#define ANSWER_TIMEOUT_MS 35000
+#define LOG_LINES 40
+
+static const char usage[] =
+	"usage: vanityctl [-s SYSTEM] VERB [ARGUMENT] [--json]\n"
+	"\n"
+	"  status           shards, channels, protections\n"
+	"  stats            counters of every shard, hop latency of every channel\n"
+	"  log [N]          the last N lines of the log (default 40)\n"
+	"  restart SHARD    end this generation, wait until the next one runs\n"
+	"  verify           freeze, compare the two ends of every channel, unfreeze\n"
+	"\n"
+	"  -s, --system SYSTEM   which one, when several run here\n"
+	"  --json                print the document\n"
+	"\n"
+	"Groups: vanity may read, vanity-ops and root may act. Exit codes: 0 ok, 1 failed, 2 usage,\n"
+	"5 not running, 6 denied, 7 timeout, 8 degraded.\n";
+
+static int print_status(json_t *result, int json)
+{
+	if (json)
+		report_json(stdout, result);
+	else
+		report_status_text(stdout, result);
+	return EXIT_OK;
+}
+
+static int print_stats(json_t *result, int json)
+{
+	if (json)
+		report_json(stdout, result);
+	else
+		report_stats_text(stdout, result);
+	return EXIT_OK;
+}
+
+static int print_log(json_t *result, int json)
+{
+	json_t *line;
+	size_t i;
+
+	if (json) {
+		report_json(stdout, result);
+		return EXIT_OK;
+	}
+	json_array_foreach (json_object_get(result, "lines"), i, line)
+		puts(json_string_value(line));
+	return EXIT_OK;
+}
+
+static int print_restart(json_t *result, int json)
+{
+	if (json)
+		report_json(stdout, result);
+	else
+		printf("%s: generation %lld, pid %lld\n", report_text(result, "shard"),
+		       report_number(result, "generation"), report_number(result, "pid"));
+	return EXIT_OK;
+}
+
+static int print_sums(json_t *result, int json)
+{
+	if (json)
+		report_json(stdout, result);
+	else
+		report_sums_text(stdout, result);
+	return json_is_true(json_object_get(result, "exact")) ? EXIT_OK : EXIT_DEGRADED;
+}
+
+enum argument { ARGUMENT_NONE, ARGUMENT_LINES, ARGUMENT_SHARD };
+
+static const struct verb {
+	const char *name;
+	enum argument argument;
+	int (*print)(json_t *result, int json);
+} verb_table[] = {
+	{ "status", ARGUMENT_NONE, print_status }, { "stats", ARGUMENT_NONE, print_stats },
+	{ "log", ARGUMENT_LINES, print_log },	   { "restart", ARGUMENT_SHARD, print_restart },
+	{ "verify", ARGUMENT_NONE, print_sums },
+};
+
+/* Of the blueprint, and not in this build. */
+static const char *const unbuilt[] = { "top",  "trace", "peek",	   "reload", "drain", "hold",
+				       "release", "dump", "devices", "ls",   "cat" };
+
+static const struct verb *verb_find(const char *name)
+{
+	struct near near;
+
+	near_init(&near, name, (uint32_t)strnlen(name, UINT16_MAX));
+	for (size_t i = 0; i < sizeof(verb_table) / sizeof(verb_table[0]); i++) {
+		near_offer(&near, verb_table[i].name, (uint32_t)strlen(verb_table[i].name));
+		if (strcmp(verb_table[i].name, name) == 0)
+			return &verb_table[i];
+	}
+	for (size_t i = 0; i < sizeof(unbuilt) / sizeof(unbuilt[0]); i++) {
+		if (strcmp(unbuilt[i], name) == 0) {
+			fprintf(stderr, "vanityctl: %s is planned and not in this build\n", name);
+			return NULL;
+		}
+	}
+	if (near.best != NULL)
+		fprintf(stderr, "vanityctl: unknown verb %s; did you mean %.*s?\n", name,
+			(int)near.best_bytes, near.best);
+	else
+		fprintf(stderr, "vanityctl: unknown verb %s\n", name);
+	return NULL;
+}
+
+static json_t *request_new(const struct verb *verb, int argc, char **argv)
+{
+	const char *argument = argc > 1 ? argv[1] : NULL;
+	char *end = NULL;
+	long lines = LOG_LINES;
+
+	if (argc > (verb->argument == ARGUMENT_NONE ? 1 : 2) ||
+	    (verb->argument == ARGUMENT_SHARD && argument == NULL))
+		return NULL;
+	if (verb->argument == ARGUMENT_SHARD)
+		return json_pack("{s:s,s:s}", "verb", verb->name, "shard", argument);
+	if (verb->argument == ARGUMENT_NONE)
+		return json_pack("{s:s}", "verb", verb->name);
+	if (argument != NULL) {
+		errno = 0;
+		lines = strtol(argument, &end, 10);
+		if (errno != 0 || *end != '\0' || end == argument || lines < 0)
+			return NULL;
+	}
+	return json_pack("{s:s,s:I}", "verb", verb->name, "lines", (json_int_t)lines);
+}
+
+static int connect_failed(const char *system, int error)
+{
+	if (error == -EACCES || error == -EPERM) {
+		fprintf(stderr, "vanityctl: denied: the socket of %s is for root and groups vanity "
+				"and vanity-ops\n", system);
+		return EXIT_DENIED;
+	}
+	fprintf(stderr, "vanityctl: system %s does not run (%s)\n", system, strerror(-error));
+	return EXIT_NOT_RUNNING;
+}
+
+static int answer_print(const struct verb *verb, const json_t *answer, int json)
+{
+	json_t *result = json_object_get(answer, "result");
+	int exit_code = control_exit(answer);
+
+	if (exit_code != EXIT_OK || result == NULL) {
+		fprintf(stderr, "vanityctl: %s\n", control_words(answer));
+		return exit_code != EXIT_OK ? exit_code : EXIT_FAILED;
+	}
+	return verb->print(result, json);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = { { "system", required_argument, NULL, 's' },
+						 { "json", no_argument, NULL, 'j' },
+						 { "help", no_argument, NULL, 'h' },
+						 { NULL, 0, NULL, 0 } };
+	char system[PATHS_BYTES], control[PATHS_BYTES];
+	const char *wish = NULL;
+	const struct verb *verb;
+	int json = 0, option, fd, error, result;
+	json_t *request, *answer = NULL;
+
+	while ((option = getopt_long(argc, argv, "hs:", options, NULL)) != -1) {
+		if (option == 'h') {
+			fputs(usage, stdout);
+			return EXIT_OK;
+		}
+		if (option == 's')
+			wish = optarg;
+		json |= option == 'j';
+		if (option == '?') {
+			fputs(usage, stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (optind >= argc) {
+		fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	verb = verb_find(argv[optind]);
+	if (verb == NULL)
+		return EXIT_USAGE;
+	request = request_new(verb, argc - optind, argv + optind);
+	if (request == NULL) {
+		fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	result = systems_choose(wish, system, control);
+	if (result != EXIT_OK)
+		goto out;
+	fd = control_connect(control);
+	if (fd < 0) {
+		result = connect_failed(system, fd);
+		goto out;
+	}
+	error = control_ask(fd, request, -1, ANSWER_TIMEOUT_MS, &answer);
+	close(fd);
+	if (error == 0) {
+		result = answer_print(verb, answer, json);
+	} else {
+		fprintf(stderr, "vanityctl: no answer from %s: %s\n", system, strerror(-error));
+		result = error == -ETIMEDOUT ? EXIT_TIMEOUT : EXIT_FAILED;
+	}
+	json_decref(answer);
+out:
+	json_decref(request);
+	return result;
+}

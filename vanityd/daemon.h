@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * daemon.h: vanityd, the restartable brain, and the memory it thinks with.
+ *
+ *      keeper --SOCK_SEQPACKET (fd 3)--> hello, shards with their descriptors, ends
+ *         |
+ *         v            one turn of the loop, in daemon.c
+ *      daemon_look()   cells, processes, scheduler facts      -> struct life_seen
+ *      life_step()     the policy, a pure function (core)     -> actions
+ *      daemon_act()    orders wires and bells, keeper verbs, log lines
+ *      daemon_jobs()   what operators wait for: restart, verify, stop
+ *         |
+ *         v
+ *      ppoll()         keeper, pidfds, operators; short while something is under way
+ *
+ * Nothing here is needed to keep packets flowing. It may be killed at any instruction: all that
+ * matters stands in cells, orders and the keeper's head, and a successor reads it back
+ * (daemon_adopt.c). It holds no privilege: it maps the cells read-only, writes the orders and
+ * the bells, and asks the keeper, who does nothing outside the sealed plan.
+ *
+ * Whatever stands in a cell is a claim of a shard, which may have been taken over: one load, a
+ * bound, then use; text from it goes nowhere unescaped.
+ */
+#ifndef VANITYD_DAEMON_H
+#define VANITYD_DAEMON_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <jansson.h>
+
+#include "core/cell.h"
+#include "core/life.h"
+#include "topology/plan.h"
+
+#include "control.h"
+#include "keeper.h"
+#include "names.h"
+
+#define DAEMON_KEEPER_FD 3
+#define DAEMON_LOG_LINES 512u /* kept for `vanityctl log` */
+#define DAEMON_LOG_LINE_BYTES 240u
+#define DAEMON_LOG_RATE 200u /* lines a second and shard that reach the log */
+
+/* Counts of the library in a cell_port that are kept over generations. */
+enum port_count {
+	PORT_LOST_IN_HAND,
+	PORT_IN_DOUBT,
+	PORT_HANDLED_LATE,
+	PORT_SKIPPED,
+	PORT_DROPPED,
+	PORT_REFUSED,
+	PORT_FAULTS,
+	PORT_COUNTS,
+};
+extern const char *const port_count_name[PORT_COUNTS];
+
+/* What the keeper says of a living generation, as its raw facts show it. */
+struct facts {
+	uint32_t generation; /* 0: none yet */
+	uint32_t seccomp_mode, seccomp_filters, no_new_privs;
+	uint64_t capabilities; /* effective and permitted, or-ed */
+	int32_t core_first, core_last; /* affinity, -1 unknown */
+	uint64_t image_base; /* 0 unknown */
+	uint32_t huge_regions;
+	uint32_t deviations; /* from the plan */
+};
+
+struct crash {
+	uint32_t generation; /* 0: no fault yet */
+	uint32_t fault; /* enum life_fault */
+	uint32_t signal, code_valid;
+	int32_t exit_code;
+	uint64_t code, address, pc, sp; /* last words; valid with code_valid */
+	uint64_t reg[32];
+	char words[CELL_WORDS_BYTES + 1];
+	char symbol[96];
+	uint64_t at_ns; /* CLOCK_REALTIME */
+	struct {
+		uint64_t cursor, taken;
+	} port[VANITY_PORTS_MAX];
+};
+
+struct daemon_shard {
+	/* Handed over by the keeper; stays for the life of this daemon. */
+	const struct cell *cell;
+	struct orders *orders;
+	wire_u64 *bell;
+	int event_fd;
+	struct names *names;
+
+	/* The process, as the keeper tells. */
+	int pidfd; /* -1: none lives */
+	pid_t pid; /* the host's number of it, 0 unknown */
+	uint32_t alive, ended;
+	int32_t exit_code;
+	uint32_t signal;
+	uint64_t started_ns;
+
+	uint32_t dirty; /* orders changed, not yet announced */
+	uint64_t ready_ns; /* when this generation was first seen running */
+	struct facts facts;
+	uint32_t facts_asked; /* generation */
+	struct crash crash;
+
+	/* Sums over dead generations, from the time this daemon watches. */
+	uint32_t folded; /* newest generation in them */
+	uint64_t counter_before[VANITY_COUNTERS_MAX];
+	uint64_t port_before[VANITY_PORTS_MAX][PORT_COUNTS];
+
+	/* Its log records. */
+	uint32_t log_generation;
+	uint64_t log_seen;
+	uint64_t log_lost;
+	uint64_t log_second_ns;
+	uint32_t log_in_second;
+};
+
+/* What an operator waits for; one a client. */
+struct job {
+	enum job_kind { JOB_NONE, JOB_READY, JOB_ITEM, JOB_RESTART, JOB_LOG, JOB_SUMS } kind;
+	uint32_t shard;
+	uint32_t generation;
+	uint64_t deadline_ns;
+	uint64_t since; /* log lines */
+	struct control_client *client;
+};
+
+/* The question all shards are asked together; see daemon_sums.c. */
+struct sums {
+	enum sums_state { SUMS_IDLE, SUMS_ASKED, SUMS_STOPPING, SUMS_STOPPED } state;
+	uint32_t stop; /* the system is to be stopped after it */
+	uint64_t number; /* orders.verify */
+	uint64_t deadline_ns, asked_ns;
+	uint32_t rounds;
+	json_t *result;
+};
+
+struct daemon {
+	const struct plan *plan;
+	uint64_t plan_bytes;
+	int keeper_fd, control_fd, log_fd;
+	uint32_t successor; /* 0 first vanityd, n the n-th successor */
+	uint32_t ready; /* the keeper handed everything over */
+	uint32_t dev;
+	uint32_t ending; /* KEEPER_STOP is due when the answers are out */
+	uint64_t ending_ns;
+	uint64_t born_ns;
+	uint64_t adopted_ns; /* how long adopting took; 0 for the first vanityd */
+	uint64_t hz; /* cycles a second, as setup measured them */
+
+	struct life life;
+	struct life_seen seen;
+	struct life_action action[LIFE_ACTIONS_MAX];
+	struct daemon_shard shard[VANITY_SHARDS_MAX];
+
+	struct control *control;
+	struct job job[CONTROL_CLIENTS_MAX];
+	struct sums sums;
+	uint32_t facts_outstanding;
+
+	struct {
+		uint64_t count; /* lines ever */
+		char line[DAEMON_LOG_LINES][DAEMON_LOG_LINE_BYTES];
+	} log;
+};
+
+/* daemon.c */
+uint64_t daemon_now_ns(void);
+/* Nanoseconds for a number of cycles. */
+uint64_t daemon_cycles_ns(const struct daemon *d, uint64_t cycles);
+/* CLOCK_MONOTONIC of a time stamp in cycles, 0 for a stamp of 0 or from the future. */
+uint64_t daemon_stamp_ns(const struct daemon *d, uint64_t cycles);
+
+/* daemon_keeper.c */
+int keeper_receive(struct daemon *d); /* 1: handled one, 0: none waits, negative: gone */
+int keeper_send(struct daemon *d, uint32_t verb, uint32_t shard, uint32_t generation);
+
+/* daemon_look.c */
+void daemon_look(struct daemon *d);
+pid_t pidfd_host_pid(int pidfd);
+pid_t own_host_pid(void);
+int pidfd_ended(int pidfd);
+uint64_t shard_count_port(const struct daemon_shard *s, uint32_t port, enum port_count which);
+/* Add a dead generation's counts to what came before; once each. */
+void shard_fold(struct daemon *d, uint32_t shard, uint32_t generation);
+
+/* daemon_act.c */
+void daemon_act(struct daemon *d, uint32_t action_count);
+void orders_write(struct daemon *d, uint32_t shard, wire_u64 *word, uint64_t value);
+void orders_announce(struct daemon *d);
+void crash_record(struct daemon *d, uint32_t shard);
+
+/* daemon_log.c */
+void daemon_log(struct daemon *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* New records of a shard's cell. */
+void daemon_log_drain(struct daemon *d, uint32_t shard);
+/* Plain text of bytes of a cell: what is not printable becomes \xNN. */
+void text_escape(char *ret, size_t room, const char *bytes, size_t count);
+void cell_text(const wire_u64 *words, char ret_bytes[CELL_WORDS_BYTES + 1]);
+
+/* daemon_adopt.c */
+int daemon_adopt(struct daemon *d);
+int facts_ask(struct daemon *d, uint32_t shard); /* 1: an answer is to come */
+void facts_take(struct daemon *d, uint32_t shard, uint32_t generation, int fd);
+
+/* daemon_sums.c */
+void sums_start(struct daemon *d, uint32_t stop);
+void sums_step(struct daemon *d);
+
+/* daemon_verb.c */
+void daemon_request(void *context, struct control_client *client, const char *verb,
+		    const json_t *request);
+void daemon_gone(void *context, struct control_client *client);
+void daemon_refused(void *context, const char *line);
+void daemon_jobs(struct daemon *d);
+uint32_t daemon_waiting(const struct daemon *d); /* somebody waits for something */
+
+/* report_status.c: documents, built by the daemon */
+json_t *report_status(const struct daemon *d);
+json_t *report_stats(const struct daemon *d);
+
+#endif

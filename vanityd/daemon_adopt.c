@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Adopting: a new daemon takes over a system that runs.
+ *
+ *      keeper's handover -> facts of every living shard, against the plan -> cells and orders
+ *      -> life_adopt() -> only now the first step
+ *
+ * The facts are the kernel's words about a process, fetched by the keeper: /proc/PID/status,
+ * /proc/PID/maps and its descriptors. What a shard says of itself plays no part in them. Every
+ * deviation from the plan is a line in the log, and the shard that has one is restarted: what
+ * has more rights than the plan says is not adopted.
+ */
+#include "daemon.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/bind.h"
+
+#define FACTS_BYTES_MAX (8u << 20)
+#define FACTS_TIMEOUT_NS 2000000000ull
+#define FILTERS_STEADY 2u /* start filter and steady filter */
+
+struct judge {
+	struct daemon *d;
+	uint32_t shard, generation;
+	struct facts *facts;
+	const struct bind *bind;
+	uint8_t *seen; /* a mark for each bind_region */
+	uint32_t steady; /* it had said ready when the facts were fetched */
+	uint32_t descriptors;
+};
+
+__attribute__((format(printf, 2, 3))) static void deviates(struct judge *j, const char *format, ...)
+{
+	char text[160];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	j->facts->deviations++;
+	daemon_log(j->d, "%s.%u: deviates from the plan: %s", j->d->plan->shard[j->shard].name,
+		   j->generation, text);
+}
+
+/* --- status -------------------------------------------------------------------------------- */
+
+static void status_line(struct judge *j, const char *line)
+{
+	struct facts *f = j->facts;
+	char *end;
+
+	if (strncmp(line, "CapPrm:", 7) == 0 || strncmp(line, "CapEff:", 7) == 0) {
+		f->capabilities |= strtoull(line + 7, NULL, 16);
+	} else if (strncmp(line, "NoNewPrivs:", 11) == 0) {
+		f->no_new_privs = (uint32_t)strtoul(line + 11, NULL, 10);
+	} else if (strncmp(line, "Seccomp:", 8) == 0) {
+		f->seccomp_mode = (uint32_t)strtoul(line + 8, NULL, 10);
+	} else if (strncmp(line, "Seccomp_filters:", 16) == 0) {
+		f->seccomp_filters = (uint32_t)strtoul(line + 16, NULL, 10);
+	} else if (strncmp(line, "Cpus_allowed_list:", 18) == 0) {
+		f->core_first = (int32_t)strtol(line + 18, &end, 10);
+		f->core_last = *end == '\0' ? f->core_first : -1;
+	}
+}
+
+static void judge_status(struct judge *j)
+{
+	const struct plan_shard *plan = &j->d->plan->shard[j->shard];
+	const struct facts *f = j->facts;
+
+	if (f->capabilities != 0)
+		deviates(j, "capabilities 0x%llx", (unsigned long long)f->capabilities);
+	if (f->no_new_privs != 1)
+		deviates(j, "no_new_privs is not set");
+	if (f->seccomp_mode != 2)
+		deviates(j, "seccomp mode %u", f->seccomp_mode);
+	if (f->seccomp_filters < (j->steady ? FILTERS_STEADY : 1))
+		deviates(j, "%u filters", f->seccomp_filters);
+	if (!plan->shared && (f->core_first != (int32_t)plan->core || f->core_last != f->core_first))
+		deviates(j, "may run on other cores than %u", plan->core);
+}
+
+/* --- maps ---------------------------------------------------------------------------------- */
+
+static void maps_shared(struct judge *j, uint64_t bytes, int writable)
+{
+	const struct bind_region *region = bind_regions(j->bind);
+
+	for (uint32_t i = 0; i < j->bind->region_count; i++) {
+		if (j->seen[i] || region[i].bytes != bytes ||
+		    (region[i].right == PLAN_RW) != (writable != 0))
+			continue;
+		j->seen[i] = 1;
+		return;
+	}
+	deviates(j, "shares %llu bytes %s that no region of it has", (unsigned long long)bytes,
+		 writable ? "read-write" : "read-only");
+}
+
+/* "FROM-TO rwxp OFFSET DEVICE INODE PATH" */
+static void maps_line(struct judge *j, const char *line)
+{
+	unsigned long long from = 0, to = 0, offset = 0, inode = 0;
+	char rights[8] = "", device[16] = "";
+
+	if (sscanf(line, "%llx-%llx %7s %llx %15s %llu", &from, &to, rights, &offset, device,
+		   &inode) != 6 || strlen(rights) != 4 || to <= from) {
+		deviates(j, "a line of its maps does not parse");
+		return;
+	}
+	if (rights[1] == 'w' && rights[2] == 'x')
+		deviates(j, "memory is writable and executable");
+	if (rights[3] == 's') {
+		maps_shared(j, to - from, rights[1] == 'w');
+		if (rights[2] == 'x')
+			deviates(j, "shared memory is executable");
+	} else if (rights[2] == 'x' && inode != 0 && j->facts->image_base == 0) {
+		/* A static PIE begins at address 0 of its file, which is linked 1:1. */
+		j->facts->image_base = from - offset;
+	}
+}
+
+static void judge_maps(struct judge *j)
+{
+	const struct bind_region *region = bind_regions(j->bind);
+
+	for (uint32_t i = 0; i < j->bind->region_count; i++) {
+		if (!j->seen[i])
+			deviates(j, "region %u of %llu bytes is not mapped as planned",
+				 region[i].region, (unsigned long long)region[i].bytes);
+		else
+			j->facts->huge_regions += region[i].page_bytes > j->d->plan->host.page_bytes;
+	}
+}
+
+/* --- descriptors --------------------------------------------------------------------------- */
+
+static void fd_line(struct judge *j, const char *line)
+{
+	const char *target = strchr(line, ' ');
+
+	j->descriptors++;
+	if (j->steady && (target == NULL || strcmp(target + 1, "anon_inode:[eventfd]") != 0))
+		deviates(j, "descriptor %s", line);
+}
+
+static void judge_fds(struct judge *j)
+{
+	if (j->steady && j->descriptors != 1 + j->bind->neighbour_count)
+		deviates(j, "%u descriptors, planned are %u", j->descriptors,
+			 1 + j->bind->neighbour_count);
+}
+
+/* --- all of it ----------------------------------------------------------------------------- */
+
+static char *facts_read(int fd)
+{
+	char *text = NULL;
+	size_t bytes = 0;
+	struct stat st;
+
+	if (fstat(fd, &st) != 0 || st.st_size <= 0 || st.st_size > FACTS_BYTES_MAX)
+		return NULL;
+	text = malloc((size_t)st.st_size + 1);
+	while (text != NULL && bytes < (size_t)st.st_size) {
+		ssize_t n = pread(fd, text + bytes, (size_t)st.st_size - bytes, (off_t)bytes);
+
+		if (n <= 0)
+			break;
+		bytes += (size_t)n;
+	}
+	if (text != NULL)
+		text[bytes] = '\0';
+	return text;
+}
+
+/* Sections as keeper_facts.c writes them; 1 when it was complete and of a living process. */
+static int facts_parse(struct judge *j, char *text)
+{
+	enum { NONE, STATUS, MAPS, FDS, END } section = NONE;
+	int sections = 0;
+	char *next;
+
+	for (char *line = text; line != NULL && *line != '\0'; line = next) {
+		next = strchr(line, '\n');
+		if (next != NULL)
+			*next++ = '\0';
+		if (strncmp(line, "== ", 3) == 0) {
+			const char *name = line + 3;
+
+			section = strcmp(name, "status") == 0 ? STATUS :
+				  strcmp(name, "maps") == 0   ? MAPS :
+				  strcmp(name, "fd") == 0     ? FDS :
+								END;
+			sections++;
+		} else if (section == STATUS) {
+			status_line(j, line);
+		} else if (section == MAPS) {
+			maps_line(j, line);
+		} else if (section == FDS) {
+			fd_line(j, line);
+		}
+	}
+	return section == END && sections == 4;
+}
+
+void facts_take(struct daemon *d, uint32_t shard, uint32_t generation, int fd)
+{
+	struct daemon_shard *s = &d->shard[shard];
+	struct facts facts = { .core_first = -1, .core_last = -1 };
+	struct judge j = { .d = d, .shard = shard, .generation = generation, .facts = &facts };
+	uint32_t room = plan_bind_bytes(d->plan, shard);
+	struct bind *bind = calloc(1, room);
+	char *text = facts_read(fd);
+
+	if (bind == NULL || text == NULL || generation != s->alive ||
+	    plan_bind(d->plan, shard, d->hz, bind, room) == 0)
+		goto out;
+	j.bind = bind;
+	j.seen = calloc(1, bind->region_count);
+	/* Ready says the shard itself; a lie only makes this judgement stricter. */
+	j.steady = wire_load(&s->cell->ready) == generation;
+	if (j.seen == NULL || !facts_parse(&j, text))
+		goto out;
+	judge_status(&j);
+	judge_maps(&j);
+	judge_fds(&j);
+	facts.generation = generation;
+	s->facts = facts;
+out:
+	free(j.seen);
+	free(text);
+	free(bind);
+}
+
+int facts_ask(struct daemon *d, uint32_t shard)
+{
+	struct daemon_shard *s = &d->shard[shard];
+
+	s->facts_asked = s->alive;
+	if (keeper_send(d, KEEPER_FACTS, shard, s->alive) != 0)
+		return 0;
+	d->facts_outstanding++;
+	return 1;
+}
+
+static int facts_wait(struct daemon *d)
+{
+	uint64_t deadline = daemon_now_ns() + FACTS_TIMEOUT_NS;
+	int asked = 0;
+
+	/* All at once: the keeper answers one while we judge another. */
+	for (uint32_t i = 0; i < d->plan->shard_count; i++)
+		if (d->shard[i].alive != 0)
+			asked += facts_ask(d, i);
+	while (d->facts_outstanding > 0 && daemon_now_ns() < deadline) {
+		struct pollfd p = { .fd = d->keeper_fd, .events = POLLIN };
+		int n = keeper_receive(d);
+
+		if (n < 0)
+			return n;
+		if (n == 0)
+			poll(&p, 1, (int)(FACTS_TIMEOUT_NS / 1000000));
+	}
+	return asked;
+}
+
+/* Levels: what was ordered stands in the orders wires. */
+static void orders_read(struct daemon *d)
+{
+	static uint64_t word[VANITY_CHANNELS_MAX][2];
+	static uint64_t go[VANITY_SHARDS_MAX];
+
+	for (uint32_t i = 0; i < d->plan->channel_count; i++) {
+		const struct plan_channel *c = &d->plan->channel[i];
+
+		word[i][LIFE_PRODUCER] =
+			wire_load(&d->shard[c->producer].orders->port[c->producer_port]);
+		word[i][LIFE_CONSUMER] =
+			wire_load(&d->shard[c->consumer].orders->port[c->consumer_port]);
+	}
+	for (uint32_t i = 0; i < d->plan->shard_count; i++)
+		go[i] = wire_load(&d->shard[i].orders->go);
+	daemon_look(d);
+	life_adopt(&d->life, &d->seen, (const uint64_t(*)[2])word, go);
+}
+
+/* An earlier daemon may have died between a freeze and its end, or in the middle of a stop. */
+static void orders_finish(struct daemon *d)
+{
+	uint64_t stop = 0;
+
+	for (uint32_t i = 0; i < d->plan->shard_count; i++)
+		stop |= wire_load(&d->shard[i].orders->stop);
+	if (stop != 0) {
+		d->sums.stop = 1;
+		d->sums.state = SUMS_STOPPING;
+		life_stop(&d->life);
+		return;
+	}
+	for (uint32_t i = 0; i < d->plan->shard_count; i++)
+		orders_write(d, i, &d->shard[i].orders->freeze, 0);
+	orders_announce(d);
+}
+
+int daemon_adopt(struct daemon *d)
+{
+	uint32_t deviations = 0;
+	int adopted = facts_wait(d);
+
+	if (adopted < 0)
+		return adopted;
+	orders_read(d);
+	for (uint32_t i = 0; i < d->plan->shard_count; i++) {
+		struct daemon_shard *s = &d->shard[i];
+
+		/* A generation ended while nobody looked: its counts are in its cell still. */
+		if (s->alive == 0 && s->ended > 0)
+			shard_fold(d, i, s->ended);
+		/* Records written before are in the log already, or with the daemon that died. */
+		s->log_seen = wire_load(&s->cell->log_count);
+		if (s->facts.generation != s->alive || s->facts.deviations == 0)
+			continue;
+		deviations += s->facts.deviations;
+		life_restart(&d->life, i);
+	}
+	orders_finish(d);
+	d->adopted_ns = daemon_now_ns() - d->born_ns;
+	daemon_log(d, "vanityd: adopted %d shards in %llu us (%llu ns), successor %u, %u deviations",
+		   adopted, (unsigned long long)(d->adopted_ns / 1000),
+		   (unsigned long long)d->adopted_ns, d->successor, deviations);
+	return 0;
+}

@@ -124,8 +124,7 @@ static void tell(struct daemon *d, const struct life_action *a)
 		tell_fault(d, a->shard);
 		break;
 	case LIFE_EVENT_READY:
-		daemon_log(d, "%s.%u: ready, pid %d", name, generation,
-			   (int)d->shard[a->shard].pid);
+		daemon_log(d, "%s.%u: ready", name, generation);
 		break;
 	case LIFE_EVENT_RECOVERED:
 		daemon_log(d, "%s.%u: recovered, every channel open again %llu us after the end was seen",

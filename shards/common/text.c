@@ -10,6 +10,7 @@
 #define QUOTE_BYTES_MAX 24u
 #define NEAR_BYTES_MAX 16u /* longer words get no suggestion: the table below is on the stack */
 #define NEAR_EDITS_MAX 2u
+#define GAP_NONE 9u /* beyond any group: a gap may stand behind the eighth, and is refused */
 #define LINES_MAX 0xffffffu /* keeps line numbers far from overflow; a 16 MiB file of newlines */
 
 /* --- saying things -------------------------------------------------------------------------- */
@@ -394,7 +395,7 @@ static bool addr6(const struct craft_word *word, struct craft_addr *ret)
 {
 	uint16_t group[8] = { 0 };
 	uint32_t count = 0;
-	uint32_t gap = 8; /* group index where "::" stood; 8: nowhere */
+	uint32_t gap = GAP_NONE; /* group index where "::" stood */
 	uint32_t at = 0;
 
 	if (word->length >= 2 && word->bytes[0] == ':' && word->bytes[1] == ':') {
@@ -431,14 +432,14 @@ static bool addr6(const struct craft_word *word, struct craft_addr *ret)
 		if (at == word->length)
 			return false;
 		if (word->bytes[at] == ':') {
-			if (gap != 8)
+			if (gap != GAP_NONE)
 				return false;
 			gap = count;
 			at++;
 		}
 	}
 	/* A gap stands for at least one group; without one all eight must be there. */
-	if (gap == 8 ? count != 8 : count > 7)
+	if (gap == GAP_NONE ? count != 8 : count > 7)
 		return false;
 	ret->hi = 0;
 	ret->lo = 0;

@@ -213,6 +213,10 @@ json_t *report_status(const struct daemon *d)
 	json_object_set_new(report, "plan", digest_text(d->plan->digest));
 	json_object_set_new(report, "daemon_generation", number(d->successor + 1));
 	json_object_set_new(report, "daemon_pid", json_integer(own_host_pid()));
+	if (d->successor > 0) {
+		json_object_set_new(report, "adopt_ns", number(d->adopted_ns));
+		json_object_set_new(report, "adopted_at_ns", number(d->born_ns + d->adopted_ns));
+	}
 	/* Counts of dead generations are this daemon's memory, and it may be a successor. */
 	json_object_set_new(report, "counted_since",
 			    json_string(d->successor == 0 ? "start" : "adoption"));

@@ -12,22 +12,22 @@ static json_t *json_shard(const struct plan *plan, const struct plan_shard *s)
 	json_t *ports = json_array(), *options = json_object();
 
 	for (uint32_t i = 0; i < s->port_count; i++)
-		json_array_append_new(ports, json_pack("{ss ss ss}", "name", s->port[i].name, "channel",
-			plan->channel[s->port[i].channel].name, "direction",
-			s->port[i].output != 0 ? "out" : "in"));
+		json_array_append_new(ports,
+				      json_pack("{ss ss ss}", "name", s->port[i].name, "channel",
+						plan->channel[s->port[i].channel].name, "direction",
+						s->port[i].output != 0 ? "out" : "in"));
 	for (uint32_t i = 0; i < s->option_count; i++)
 		json_object_set_new(options, plan->option[s->option_first + i].name,
 				    json_string(plan->option[s->option_first + i].text));
-	return json_pack("{ss ss ss so sI sI ss sI sI ss so so si}",
-		"name", s->name, "program", s->program, "trust", s->trust,
-		"core", s->shared != 0 ? json_null() : json_integer(s->core),
-		"memory_bytes", (json_int_t)s->memory_bytes,
-		"watchdog_ns", (json_int_t)s->watchdog_ns,
-		"restart_on", check_restart_on(s->restart_on),
-		"restart_max", (json_int_t)s->restart_max,
-		"restart_within_ns", (json_int_t)s->restart_within_ns,
-		"restart_then", check_restart_then(s->restart_then),
-		"ports", ports, "options", options, "line", (int)s->line);
+	return json_pack("{ss ss ss so sI sI ss sI sI ss so so si}", "name", s->name, "program",
+			 s->program, "trust", s->trust, "core",
+			 s->shared != 0 ? json_null() : json_integer(s->core), "memory_bytes",
+			 (json_int_t)s->memory_bytes, "watchdog_ns", (json_int_t)s->watchdog_ns,
+			 "restart_on", check_restart_on(s->restart_on), "restart_max",
+			 (json_int_t)s->restart_max, "restart_within_ns",
+			 (json_int_t)s->restart_within_ns, "restart_then",
+			 check_restart_then(s->restart_then), "ports", ports, "options", options,
+			 "line", (int)s->line);
 }
 
 static json_t *json_channel(const struct plan *plan, uint32_t channel)
@@ -38,18 +38,18 @@ static json_t *json_channel(const struct plan *plan, uint32_t channel)
 
 	for (uint32_t i = 0; i < c->pool_count; i++)
 		json_array_append_new(pools, json_string(plan->pool[c->pool[i]].name));
-	return json_pack("{ss ss ss ss ss sI sI ss so sI sI sb so so si}",
-		"name", c->name, "from", plan->shard[c->producer].name, "from_port",
-		plan->shard[c->producer].port[c->producer_port].name,
-		"to", plan->shard[c->consumer].name, "to_port",
-		plan->shard[c->consumer].port[c->consumer_port].name,
-		"slots", (json_int_t)c->slot_count, "slot_bytes", (json_int_t)c->slot_bytes,
-		"full", c->full == PLAN_FULL_DROP ? "drop" : "wait", "pools", pools,
-		"lend", (json_int_t)c->lend, "lane_slots", (json_int_t)c->lane_slots,
-		"borrow_trusted", (int)c->borrow_trusted,
-		"peak_per_s", rate == 0 ? json_null() : json_integer((json_int_t)rate),
-		"absorbs_ns", rate == 0 ? json_null() : json_integer((json_int_t)absorbs),
-		"line", (int)c->line);
+	return json_pack("{ss ss ss ss ss sI sI ss so sI sI sb so so si}", "name", c->name, "from",
+			 plan->shard[c->producer].name, "from_port",
+			 plan->shard[c->producer].port[c->producer_port].name, "to",
+			 plan->shard[c->consumer].name, "to_port",
+			 plan->shard[c->consumer].port[c->consumer_port].name, "slots",
+			 (json_int_t)c->slot_count, "slot_bytes", (json_int_t)c->slot_bytes, "full",
+			 c->full == PLAN_FULL_DROP ? "drop" : "wait", "pools", pools, "lend",
+			 (json_int_t)c->lend, "lane_slots", (json_int_t)c->lane_slots,
+			 "borrow_trusted", (int)c->borrow_trusted, "peak_per_s",
+			 rate == 0 ? json_null() : json_integer((json_int_t)rate), "absorbs_ns",
+			 rate == 0 ? json_null() : json_integer((json_int_t)absorbs), "line",
+			 (int)c->line);
 }
 
 static json_t *json_region(const struct plan *plan, uint32_t region)
@@ -63,8 +63,8 @@ static json_t *json_region(const struct plan *plan, uint32_t region)
 		uint32_t right = check_right(plan, region, i);
 
 		if (right != PLAN_NONE)
-			json_object_set_new(access,
-				i == plan->shard_count ? "(vanityd)" : plan->shard[i].name,
+			json_object_set_new(
+				access, i == plan->shard_count ? "(vanityd)" : plan->shard[i].name,
 				json_string(right == PLAN_RW ? "rw" : "ro"));
 	}
 	return json_pack("{ss sI sI so}", "name", name, "bytes", (json_int_t)r->bytes, "page_bytes",
@@ -83,17 +83,22 @@ static void add_tables(json_t *doc, const struct plan *plan)
 	for (uint32_t i = 0; i < plan->pool_count; i++) {
 		const struct plan_pool *p = &plan->pool[i];
 
-		json_array_append_new(pools, json_pack("{ss ss sI sI sI si}", "name", p->name, "owner",
-			plan->shard[p->owner].name, "frames", (json_int_t)p->frame_count,
-			"frame_bytes", (json_int_t)p->frame_bytes, "first_frame",
-			(json_int_t)p->first_frame, "line", (int)p->line));
+		json_array_append_new(pools,
+				      json_pack("{ss ss sI sI sI si}", "name", p->name, "owner",
+						plan->shard[p->owner].name, "frames",
+						(json_int_t)p->frame_count, "frame_bytes",
+						(json_int_t)p->frame_bytes, "first_frame",
+						(json_int_t)p->first_frame, "line", (int)p->line));
 	}
 	for (uint32_t i = 0; i < plan->device_count; i++) {
 		const struct plan_device *d = &plan->device[i];
 
-		json_array_append_new(devices, json_pack("{ss ss so si}", "name", d->name, "match",
-			d->match, "shard", d->shard == PLAN_NONE ? json_null() :
-			json_string(plan->shard[d->shard].name), "line", (int)d->line));
+		json_array_append_new(
+			devices,
+			json_pack("{ss ss so si}", "name", d->name, "match", d->match, "shard",
+				  d->shard == PLAN_NONE ? json_null()
+							: json_string(plan->shard[d->shard].name),
+				  "line", (int)d->line));
 	}
 	for (uint32_t i = 0; i < plan->region_count; i++)
 		json_array_append_new(regions, json_region(plan, i));
@@ -112,16 +117,19 @@ static void add_decisions(json_t *doc, const struct plan *plan)
 		const struct plan_pool_access *a = &plan->access[i];
 
 		if (a->right == PLAN_RW && a->shard != plan->pool[a->pool].owner)
-			json_array_append_new(writers, json_pack("{ss ss}", "pool",
-				plan->pool[a->pool].name, "shard", plan->shard[a->shard].name));
+			json_array_append_new(writers,
+					      json_pack("{ss ss}", "pool", plan->pool[a->pool].name,
+							"shard", plan->shard[a->shard].name));
 	}
 	for (uint32_t i = 0; i < plan->channel_count; i++) {
 		if (plan->channel[i].borrow_trusted != 0)
 			json_array_append_new(borrows, json_string(plan->channel[i].name));
 	}
 	for (uint32_t i = 0; i < plan->unbuilt_count; i++)
-		json_array_append_new(unbuilt, json_pack("{ss si si}", "what", plan->unbuilt[i].what,
-			"line", (int)plan->unbuilt[i].line, "column", (int)plan->unbuilt[i].column));
+		json_array_append_new(unbuilt,
+				      json_pack("{ss si si}", "what", plan->unbuilt[i].what, "line",
+						(int)plan->unbuilt[i].line, "column",
+						(int)plan->unbuilt[i].column));
 	json_object_set_new(doc, "second_writers", writers);
 	json_object_set_new(doc, "borrow_trusted", borrows);
 	json_object_set_new(doc, "unbuilt", unbuilt);
@@ -138,9 +146,14 @@ int check_print_json(const struct plan *plan, const struct load_errors *errors)
 	for (uint32_t i = 0; i < errors->count; i++) {
 		const struct load_error *e = &errors->error[i];
 
-		json_array_append_new(list, json_pack("{ss? ss? si si ss? ss?}", "id", e->id, "file",
-			e->path, "line", (int)e->line, "column", (int)e->column, "words", e->words,
-			"help", e->help));
+		json_t *path = json_string(e->path);
+
+		/* The user's own words on the command line need be no UTF-8. */
+		json_array_append_new(list,
+				      json_pack("{ss? so si si ss? ss?}", "id", e->id, "file",
+						path != NULL ? path : json_string("?"), "line",
+						(int)e->line, "column", (int)e->column, "words",
+						e->words, "help", e->help));
 	}
 	json_object_set_new(doc, "errors", list);
 	json_object_set_new(doc, "errors_more", json_integer(errors->more));
@@ -149,7 +162,8 @@ int check_print_json(const struct plan *plan, const struct load_errors *errors)
 			snprintf(digest + 2 * i, 3, "%02x", plan->digest[i]);
 		json_object_set_new(doc, "system", json_string(plan->system));
 		json_object_set_new(doc, "digest", json_string(digest));
-		json_object_set_new(doc, "memory_bytes", json_integer((json_int_t)plan->memory_bytes));
+		json_object_set_new(doc, "memory_bytes",
+				    json_integer((json_int_t)plan->memory_bytes));
 		add_tables(doc, plan);
 		add_decisions(doc, plan);
 	}

@@ -27,6 +27,8 @@
 	  "shorten it; of a long list, let the shard read a file named by `config`", "") \
 	M(TEXT_CONTROL, "text-control", "a control character inside a text", \
 	  "remove it; a tab counts as one too", "") \
+	M(TEXT_NOT_UTF8, "text-not-utf8", "byte %1 inside a text is no UTF-8", \
+	  "save the file as UTF-8, or remove the byte", "") \
 	M(UNEXPECTED, "unexpected", "%1 where %2 was expected", \
 	  "an item is `key = value` or `key { ... }`; it ends at a comma, at the end of the line or before `}`", \
 	  "") \

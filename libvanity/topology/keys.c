@@ -22,8 +22,8 @@ static const struct key keys[] = {
 	  "iommu = on" },
 	{ "hugepages", TOPOLOGY_REQUIRE, KEY_REQUIRE_HUGEPAGES, NONE, SHAPE_CHOICE, 0, 0, 0,
 	  "off|on", "hugepages = on" },
-	{ "cores", TOPOLOGY_REQUIRE, KEY_REQUIRE_CORES, NONE, SHAPE_CHOICE, 0, 0, 0,
-	  "any|isolated", "cores = isolated" },
+	{ "cores", TOPOLOGY_REQUIRE, KEY_REQUIRE_CORES, NONE, SHAPE_CHOICE, 0, 0, 0, "any|isolated",
+	  "cores = isolated" },
 
 	{ "housekeeping", TOPOLOGY_HOST, KEY_HOST_HOUSEKEEPING, NONE, SHAPE_CORE_RANGE, 0, CORE_MAX,
 	  0, NULL, "housekeeping = 0-1" },
@@ -70,7 +70,7 @@ static const struct key keys[] = {
 	{ "trust", TOPOLOGY_SHARD, KEY_SHARD_TRUST, NONE, SHAPE_NAME, 0, 0, 0, NULL,
 	  "trust = edge" },
 	{ "memory", TOPOLOGY_SHARD, KEY_SHARD_MEMORY, NONE, SHAPE_BYTES, 256 * KIB,
-	  1024 * KIB * KIB * KIB, 0, NULL, "memory = 8MiB" },
+	  1024 * KIB *KIB *KIB, 0, NULL, "memory = 8MiB" },
 	{ "watchdog", TOPOLOGY_SHARD, KEY_SHARD_WATCHDOG, NONE, SHAPE_TIME, MS, 60 * SECOND, 0,
 	  NULL, "watchdog = 20ms" },
 	{ "restart", TOPOLOGY_SHARD, KEY_SHARD_RESTART, NONE, SHAPE_BLOCK, 0, 0, 0, NULL,
@@ -181,12 +181,9 @@ static const char *value_words(const struct topology_value *v)
 {
 	static const char *const numbers[] = { "a count", "a size", "a time", "a rate" };
 	static const char *const words[] = {
-		[VALUE_NUMBER] = "",
-		[VALUE_WORD] = "a word",
-		[VALUE_TEXT] = "quoted text",
-		[VALUE_RANGE] = "a range",
-		[VALUE_RIGHT] = "a right",
-		[VALUE_RATE] = "a count per time",
+		[VALUE_NUMBER] = "",          [VALUE_WORD] = "a word",
+		[VALUE_TEXT] = "quoted text", [VALUE_RANGE] = "a range",
+		[VALUE_RIGHT] = "a right",    [VALUE_RATE] = "a count per time",
 	};
 
 	return v->kind == VALUE_NUMBER ? numbers[v->unit] : words[v->kind];
@@ -236,8 +233,7 @@ static bool number_check(struct topology *t, const struct key *key, const struct
 	if (n < key->low || n > key->high) {
 		REPORT(t, key->low == key->high ? MESSAGE_ONLY_VALUE : MESSAGE_OUT_OF_RANGE, v->at,
 		       v->bytes, A_TEXT(key->name), A_SPAN(t, v->at, v->bytes),
-		       A_NUMBER(key->shape, key->low),
-		       A_NUMBER(key->shape, key->high));
+		       A_NUMBER(key->shape, key->low), A_NUMBER(key->shape, key->high));
 		return false;
 	}
 	if (key->multiple == MULTIPLE_POWER && (n & (n - 1)) != 0) {
@@ -282,6 +278,26 @@ static bool name_check(struct topology *t, const struct topology_value *v)
 	return false;
 }
 
+/* Bytes of the UTF-8 character at @s (RFC 3629, section 4), 0 when it is none. */
+static uint32_t character(const char *s, uint32_t bytes, uint32_t *ret_point)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	uint32_t c = (unsigned char)s[0], n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+
+	if ((c >= 0x80 && c < 0xc2) || c > 0xf4 || n > bytes)
+		return 0;
+	*ret_point = n == 1 ? c : c & (0x7fu >> n);
+	for (uint32_t i = 1; i < n; i++) {
+		if (((unsigned char)s[i] & 0xc0) != 0x80)
+			return 0;
+		*ret_point = *ret_point << 6 | ((unsigned char)s[i] & 0x3fu);
+	}
+	if (*ret_point < least[n] || *ret_point > 0x10ffff ||
+	    (*ret_point >= 0xd800 && *ret_point < 0xe000))
+		return 0;
+	return n;
+}
+
 bool text_check(struct topology *t, const struct topology_value *v)
 {
 	if (v->bytes == 0) {
@@ -293,11 +309,17 @@ bool text_check(struct topology *t, const struct topology_value *v)
 		       A_COUNT(VANITY_TEXT_MAX));
 		return false;
 	}
-	for (uint32_t i = 0; i < v->bytes; i++) {
-		unsigned char c = (unsigned char)t->text[v->at + i];
+	for (uint32_t i = 0, n; i < v->bytes; i += n) {
+		uint32_t point;
 
-		if (c < 0x20 || c == 0x7f) {
-			REPORT(t, MESSAGE_TEXT_CONTROL, v->at + i, 1, A_COUNT(c));
+		n = character(t->text + v->at + i, v->bytes - i, &point);
+		if (n == 0) {
+			REPORT(t, MESSAGE_TEXT_NOT_UTF8, v->at + i, 1,
+			       A_COUNT((unsigned char)t->text[v->at + i]));
+			return false;
+		}
+		if (point < 0x20 || (point >= 0x7f && point < 0xa0)) {
+			REPORT(t, MESSAGE_TEXT_CONTROL, v->at + i, n, A_COUNT(point));
 			return false;
 		}
 	}
@@ -320,7 +342,8 @@ static bool value_check(struct topology *t, const struct key *key, const struct 
 	case VALUE_RATE:
 		if (v->second < 1000000 || v->second > 86400ull * 1000000000) {
 			REPORT(t, MESSAGE_OUT_OF_RANGE, v->at, v->bytes, A_TEXT(key->name),
-			       A_SPAN(t, v->at, v->bytes), A_TEXT("1/1ms"), A_TEXT("1000000/86400s"));
+			       A_SPAN(t, v->at, v->bytes), A_TEXT("1/1ms"),
+			       A_TEXT("1000000/86400s"));
 			return false;
 		}
 		return number_check(t, key, v, v->number);

@@ -126,8 +126,13 @@ static void ranges_rights_rates_and_words_are_told_apart(void **state)
 static void every_example_of_the_key_table_is_accepted_by_its_own_row(void **state)
 {
 	static const char *const frame[TOPOLOGY_KINDS] = {
-		"%s\n", "require { %s }\n", "host { %s }\n", "defaults device { %s }\n",
-		"defaults pool { %s }\n", "defaults shard { %s }\n", "defaults channel { %s }\n",
+		"%s\n",
+		"require { %s }\n",
+		"host { %s }\n",
+		"defaults device { %s }\n",
+		"defaults pool { %s }\n",
+		"defaults shard { %s }\n",
+		"defaults channel { %s }\n",
 	};
 	static const char *const inner = "defaults shard { restart { %s } }\n";
 	char text[512];
@@ -149,8 +154,12 @@ static void every_example_of_the_key_table_is_accepted_by_its_own_row(void **sta
 static void separators_may_be_commas_line_ends_and_closing_braces(void **state)
 {
 	(void)state;
-	assert_int_equal(memory_plan(&memory, "vanity=1,system=x,shard a{program=hello,restart{on=never}"
-		"carry=reload}shard b{\r\n\tprogram = hello # why\r\n\r\n}, channel c { a.o->b.i }"), 0);
+	assert_int_equal(
+		memory_plan(
+			&memory,
+			"vanity=1,system=x,shard a{program=hello,restart{on=never}"
+			"carry=reload}shard b{\r\n\tprogram = hello # why\r\n\r\n}, channel c { a.o->b.i }"),
+		0);
 	assert_int_equal(memory_result.shard_count, 2);
 	assert_int_equal(memory_result.shard[0].restart_on, PLAN_ON_NEVER);
 	assert_int_equal(memory_result.channel_count, 1);
@@ -163,10 +172,13 @@ static void separators_may_be_commas_line_ends_and_closing_braces(void **state)
 static void a_list_may_span_lines_and_hold_comments(void **state)
 {
 	(void)state;
-	assert_int_equal(memory_plan(&memory,
-		"vanity = 1\nsystem = x\nshard a { program = hello }\nshard b { program = hello }\n"
-		"pool p {\n\towner = a\n\tframes = 4\n\taccess = [ # who\n\t\tb:ro, # reads\n\n\t]\n}\n"
-		"channel c {\n\ta.o -> b.i\n\tpools = [\n\t\tp\n\t]\n}\n"), 0);
+	assert_int_equal(
+		memory_plan(
+			&memory,
+			"vanity = 1\nsystem = x\nshard a { program = hello }\nshard b { program = hello }\n"
+			"pool p {\n\towner = a\n\tframes = 4\n\taccess = [ # who\n\t\tb:ro, # reads\n\n\t]\n}\n"
+			"channel c {\n\ta.o -> b.i\n\tpools = [\n\t\tp\n\t]\n}\n"),
+		0);
 	assert_int_equal(memory_result.access_count, 2);
 }
 
@@ -174,11 +186,12 @@ static void several_errors_are_shown_in_one_run(void **state)
 {
 	(void)state;
 	assert_int_not_equal(memory_plan(&memory,
-		"vanity = 1\nsystem = x\n"
-		"shard a { program = hello, colour = red, memory = 8 }\n"
-		"shrad b { program = { } }\n"
-		"shard c { trust = }\n"
-		"pool p { frames = 1.5, owner = a }\n"), 0);
+					 "vanity = 1\nsystem = x\n"
+					 "shard a { program = hello, colour = red, memory = 8 }\n"
+					 "shrad b { program = { } }\n"
+					 "shard c { trust = }\n"
+					 "pool p { frames = 1.5, owner = a }\n"),
+			     0);
 	assert_int_equal(memory.messages, 5);
 	assert_non_null(strstr(memory.said, ":3:28: "));
 	assert_non_null(strstr(memory.said, ":3:51: "));
@@ -190,10 +203,12 @@ static void several_errors_are_shown_in_one_run(void **state)
 static void a_fault_in_defaults_is_told_once(void **state)
 {
 	(void)state;
-	assert_int_not_equal(memory_plan(&memory,
-		"vanity = 1\nsystem = x\ndefaults channel { pools = [ packets ] }\n"
-		"shard a { program = hello }\nshard b { program = hello }\n"
-		"channel c { a.o -> b.i }\nchannel d { a.p -> b.j }\n"), 0);
+	assert_int_not_equal(
+		memory_plan(&memory,
+			    "vanity = 1\nsystem = x\ndefaults channel { pools = [ packets ] }\n"
+			    "shard a { program = hello }\nshard b { program = hello }\n"
+			    "channel c { a.o -> b.i }\nchannel d { a.p -> b.j }\n"),
+		0);
 	assert_int_equal(memory.messages, 1);
 	assert_string_equal(memory.first_id, "unknown-name");
 	assert_int_equal(memory.first_line, 3);
@@ -205,6 +220,33 @@ static void hostile_bytes_do_not_reach_the_terminal(void **state)
 	assert_int_not_equal(memory_plan(&memory, "shard \"\033[31m\x9b\" { } \xc3\xa9\n"), 0);
 	for (const char *s = memory.said; *s != '\0'; s++)
 		assert_true(*s == '\n' || (*s >= 0x20 && *s < 0x7f));
+}
+
+static void texts_are_utf_8_without_control_characters(void **state)
+{
+	static const char *const good[] = { "r\xc3\xa8gles", "\xe2\x82\xac", "\xf0\x9f\x8c\x8d" };
+	static const char *const bad[] = {
+		"r\xe8gles", /* Latin-1 */
+		"\xc3", /* cut off */
+		"\xc0\xaf", /* overlong slash */
+		"\xe0\x80\xaf", /* the same, longer */
+		"\xed\xa0\x80", /* a surrogate */
+		"\xf4\x90\x80\x80", /* beyond U+10FFFF */
+		"\xc2\x9b", /* CSI, a control character */
+		"\x7f",
+	};
+	char text[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		snprintf(text, sizeof(text), "shard a { config = \"%s\" }", good[i]);
+		assert_int_equal(memory_parse(&memory, text), 0);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(text, sizeof(text), "shard a { config = \"%s\" }", bad[i]);
+		assert_int_equal(memory_parse(&memory, text), 1);
+		assert_string_equal(memory.first_id, i < 6 ? "text-not-utf8" : "text-control");
+	}
 }
 
 static void a_caret_stands_under_its_column_in_a_long_line(void **state)
@@ -257,8 +299,8 @@ static void near_words_are_suggested_and_far_ones_are_not(void **state)
 	static const struct {
 		const char *word, *best;
 	} cases[] = {
-		{ "prgram", "program" }, { "progarm", "program" }, { "memroy", "memory" },
-		{ "core", "cores" },	 { "colour", NULL },	   { "x", NULL },
+		{ "prgram", "program" },  { "progarm", "program" }, { "memroy", "memory" },
+		{ "core", "cores" },      { "colour", NULL },       { "x", NULL },
 		{ "restrat", "restart" },
 	};
 
@@ -289,6 +331,7 @@ int main(void)
 		cmocka_unit_test(several_errors_are_shown_in_one_run),
 		cmocka_unit_test(a_fault_in_defaults_is_told_once),
 		cmocka_unit_test(hostile_bytes_do_not_reach_the_terminal),
+		cmocka_unit_test(texts_are_utf_8_without_control_characters),
 		cmocka_unit_test(a_caret_stands_under_its_column_in_a_long_line),
 		cmocka_unit_test(an_include_is_relative_to_its_file_and_blamed_by_its_own_name),
 		cmocka_unit_test(near_words_are_suggested_and_far_ones_are_not),

@@ -103,7 +103,8 @@ uint32_t check_right(const struct plan *plan, uint32_t region, uint32_t shard)
 	case PLAN_REGION_ORDERS:
 		return shard == r->b ? PLAN_RO : vanityd ? PLAN_RW : PLAN_NONE;
 	default:
-		return shard == r->b || vanityd || neighbours(plan, shard, r->b) ? PLAN_RW : PLAN_NONE;
+		return shard == r->b || vanityd || neighbours(plan, shard, r->b) ? PLAN_RW
+										 : PLAN_NONE;
 	}
 }
 
@@ -200,8 +201,13 @@ void check_print_matrix(const struct plan *plan)
 				uint32_t right = check_right(plan, i, s);
 				size_t column = strlen(shard_name(plan, s));
 
-				printf("  %-*s", s == plan->shard_count ? 0 : column < 4 ? 4 : (int)column,
-				       right == PLAN_NONE ? "-" : right == PLAN_RW ? "rw" : "ro");
+				printf("  %-*s",
+				       s == plan->shard_count ? 0
+				       : column < 4           ? 4
+							      : (int)column,
+				       right == PLAN_NONE ? "-"
+				       : right == PLAN_RW ? "rw"
+							  : "ro");
 			}
 			printf("\n");
 		}
@@ -244,19 +250,20 @@ void check_print_plan(const struct plan *plan)
 	for (uint32_t i = 0; i < plan->pool_count; i++) {
 		const struct plan_pool *p = &plan->pool[i];
 
-		printf("  %s: frames %u to %u of %s, owner %s, region %u\n", p->name, p->first_frame,
-		       p->first_frame + p->frame_count - 1, check_bytes(p->frame_bytes, a),
-		       plan->shard[p->owner].name, p->region);
+		printf("  %s: frames %u to %u of %s, owner %s, region %u\n", p->name,
+		       p->first_frame, p->first_frame + p->frame_count - 1,
+		       check_bytes(p->frame_bytes, a), plan->shard[p->owner].name, p->region);
 	}
 	printf("channels\n");
 	for (uint32_t i = 0; i < plan->channel_count; i++) {
 		const struct plan_channel *c = &plan->channel[i];
 
 		printf("  %s: %u slots of %s at region %u + %llu; cursors, %u lane entries and "
-		       "%u ledger bits at region %u + %llu; lend %u\n", c->name, c->slot_count,
-		       check_bytes(c->slot_bytes, a), plan->wire[c->tx_wire].region,
-		       (unsigned long long)c->tx_at, c->lane_slots, c->frame_bits,
-		       plan->wire[c->rx_wire].region, (unsigned long long)c->rx_at, c->lend);
+		       "%u ledger bits at region %u + %llu; lend %u\n",
+		       c->name, c->slot_count, check_bytes(c->slot_bytes, a),
+		       plan->wire[c->tx_wire].region, (unsigned long long)c->tx_at, c->lane_slots,
+		       c->frame_bits, plan->wire[c->rx_wire].region, (unsigned long long)c->rx_at,
+		       c->lend);
 	}
 	printf("shards\n");
 	for (uint32_t i = 0; i < plan->shard_count; i++) {

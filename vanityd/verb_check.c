@@ -47,8 +47,9 @@ static void print_memory(const struct plan *plan)
 		else
 			huge += r->bytes / r->page_bytes;
 	}
-	printf("memory: %llu bytes shared: %llu pages of %s", (unsigned long long)plan->memory_bytes,
-	       (unsigned long long)small, check_bytes(plan->host.page_bytes, a));
+	printf("memory: %llu bytes shared: %llu pages of %s",
+	       (unsigned long long)plan->memory_bytes, (unsigned long long)small,
+	       check_bytes(plan->host.page_bytes, a));
 	if (huge != 0)
 		printf(", %llu of %s", (unsigned long long)huge,
 		       check_bytes(plan->host.huge_page_bytes, b));
@@ -91,7 +92,8 @@ static void print_channels(const struct plan *plan)
 		if (c->pool_count != 0)
 			printf(", lends %u frame%s", c->lend, plural(c->lend));
 		if (rate != 0)
-			printf(", absorbs %.3g ms at %.4g Mpps", (double)ns / 1e6, (double)rate / 1e6);
+			printf(", absorbs %.3g ms at %.4g Mpps", (double)ns / 1e6,
+			       (double)rate / 1e6);
 		printf("\n");
 	}
 }
@@ -120,8 +122,8 @@ static void print_decisions(const struct plan *plan)
 
 		if (a->right == PLAN_RW && a->shard != p->owner)
 			printf("trust: %s may write pool %s beside its owner %s: every verdict on its "
-			       "frames depends on both\n", plan->shard[a->shard].name, p->name,
-			       plan->shard[p->owner].name);
+			       "frames depends on both\n",
+			       plan->shard[a->shard].name, p->name, plan->shard[p->owner].name);
 	}
 	for (uint32_t i = 0; i < plan->channel_count; i++) {
 		const struct plan_channel *c = &plan->channel[i];
@@ -131,7 +133,8 @@ static void print_decisions(const struct plan *plan)
 		if (c->borrow_trusted != 0)
 			printf("%strust: channel %s lends frames from trust %s to trust %s "
 			       "(borrow = trusted): who writes the pool can change what %s has judged"
-			       "%s\n", red, c->name, from->trust, to->trust, to->name, plain);
+			       "%s\n",
+			       red, c->name, from->trust, to->trust, to->name, plain);
 	}
 }
 
@@ -149,8 +152,8 @@ static void print_unbuilt(const struct plan *plan, const char *path)
 
 static void print_summary(const struct plan *plan, const char *path)
 {
-	printf("%s: system %s: %u shard%s, %u channel%s, %u pool%s, %u device%s\n", path, plan->system,
-	       plan->shard_count, plural(plan->shard_count), plan->channel_count,
+	printf("%s: system %s: %u shard%s, %u channel%s, %u pool%s, %u device%s\n", path,
+	       plan->system, plan->shard_count, plural(plan->shard_count), plan->channel_count,
 	       plural(plan->channel_count), plan->pool_count, plural(plan->pool_count),
 	       plan->device_count, plural(plan->device_count));
 	print_memory(plan);
@@ -166,8 +169,10 @@ static void note_cores(const struct plan *plan, const char *path, uint32_t cores
 {
 	for (uint32_t i = 0; i < plan->shard_count; i++) {
 		if (plan->shard[i].shared == 0 && plan->shard[i].core >= cores) {
-			fprintf(stderr, "%s:%u: note: shard %s wants core %u; this machine has %u\n", path,
-				plan->shard[i].line, plan->shard[i].name, plan->shard[i].core, cores);
+			fprintf(stderr,
+				"%s:%u: note: shard %s wants core %u; this machine has %u\n", path,
+				plan->shard[i].line, plan->shard[i].name, plan->shard[i].core,
+				cores);
 			return;
 		}
 	}

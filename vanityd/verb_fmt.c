@@ -107,7 +107,8 @@ static int act(const char *path, const struct topology *t, const struct text *te
 	if (check) {
 		if (unchanged(t, text))
 			return EXIT_OK;
-		fprintf(stderr, "%s: not in canonical form; vanityd fmt --in-place %s\n", path, path);
+		fprintf(stderr, "%s: not in canonical form; vanityd fmt --in-place %s\n", path,
+			path);
 		return EXIT_FAILED;
 	}
 	if (in_place)

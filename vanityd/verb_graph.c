@@ -35,7 +35,8 @@ static void draw_shards(FILE *out, const struct plan *plan)
 			drawn = strcmp(plan->shard[j].trust, trust) == 0;
 		if (drawn)
 			continue;
-		fprintf(out, "\tsubgraph \"cluster_%s\" {\n\t\tlabel=\"trust %s\";\n", trust, trust);
+		fprintf(out, "\tsubgraph \"cluster_%s\" {\n\t\tlabel=\"trust %s\";\n", trust,
+			trust);
 		fprintf(out, "\t\tstyle=dashed;\n");
 		for (uint32_t j = i; j < plan->shard_count; j++) {
 			const struct plan_shard *s = &plan->shard[j];
@@ -66,11 +67,15 @@ static void draw_pools(FILE *out, const struct plan *plan)
 		const char *pool = plan->pool[a->pool].name, *shard = plan->shard[a->shard].name;
 
 		if (a->shard == plan->pool[a->pool].owner)
-			fprintf(out, "\t\"pool %s\" -> \"shard %s\" [style=dotted, arrowhead=none, "
-				"label=\"owner\"];\n", pool, shard);
+			fprintf(out,
+				"\t\"pool %s\" -> \"shard %s\" [style=dotted, arrowhead=none, "
+				"label=\"owner\"];\n",
+				pool, shard);
 		else
-			fprintf(out, "\t\"pool %s\" -> \"shard %s\" [style=dotted, arrowhead=none, "
-				"label=\"%s\"%s];\n", pool, shard, a->right == PLAN_RW ? "rw" : "ro",
+			fprintf(out,
+				"\t\"pool %s\" -> \"shard %s\" [style=dotted, arrowhead=none, "
+				"label=\"%s\"%s];\n",
+				pool, shard, a->right == PLAN_RW ? "rw" : "ro",
 				a->right == PLAN_RW ? ", color=red" : "");
 	}
 }
@@ -82,8 +87,8 @@ static void draw_devices(FILE *out, const struct plan *plan)
 	for (uint32_t i = 0; i < plan->device_count; i++) {
 		const struct plan_device *d = &plan->device[i];
 
-		fprintf(out, "\t\"device %s\" [shape=component, label=\"%s\\n%s\"];\n", d->name, d->name,
-			backends[d->backend]);
+		fprintf(out, "\t\"device %s\" [shape=component, label=\"%s\\n%s\"];\n", d->name,
+			d->name, backends[d->backend]);
 		if (d->shard != PLAN_NONE)
 			fprintf(out, "\t\"device %s\" -> \"shard %s\" [dir=both, style=bold];\n",
 				d->name, plan->shard[d->shard].name);
@@ -100,9 +105,11 @@ static void draw(FILE *out, const struct plan *plan)
 		const struct plan_shard *from = &plan->shard[c->producer];
 		const struct plan_shard *to = &plan->shard[c->consumer];
 
-		fprintf(out, "\t\"shard %s\" -> \"shard %s\" [label=\"%s\\n%u x %u B, %s\", "
-			"taillabel=\"%s\", headlabel=\"%s\"%s];\n", from->name, to->name, c->name,
-			c->slot_count, c->slot_bytes, c->full == PLAN_FULL_DROP ? "drop" : "wait",
+		fprintf(out,
+			"\t\"shard %s\" -> \"shard %s\" [label=\"%s\\n%u x %u B, %s\", "
+			"taillabel=\"%s\", headlabel=\"%s\"%s];\n",
+			from->name, to->name, c->name, c->slot_count, c->slot_bytes,
+			c->full == PLAN_FULL_DROP ? "drop" : "wait",
 			from->port[c->producer_port].name, to->port[c->consumer_port].name,
 			c->borrow_trusted != 0 ? ", color=red" : "");
 	}
@@ -144,7 +151,8 @@ static int draw_svg(const struct plan *plan)
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
-		fprintf(stderr, "vanityd graph: --svg needs Graphviz, and there is no command `dot`; "
+		fprintf(stderr,
+			"vanityd graph: --svg needs Graphviz, and there is no command `dot`; "
 			"install the package graphviz\n");
 		return EXIT_MACHINE;
 	}

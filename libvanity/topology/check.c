@@ -226,8 +226,7 @@ static bool check_cores(struct topology *t, struct plan *plan, uint32_t shard)
 
 		if (other->core == row->core) {
 			REPORT(t, MESSAGE_CORE_TWICE, v->at, v->bytes, A_COUNT(row->core),
-			       A_TEXT(other->name),
-			       A_PLACE(t->block[t->shard_block[i]].name_at));
+			       A_TEXT(other->name), A_PLACE(t->block[t->shard_block[i]].name_at));
 			break;
 		}
 	}

@@ -37,7 +37,8 @@ static bool receives(const struct plan *plan, uint32_t shard, uint32_t pool)
 static const struct topology_value *pool_value(const struct topology *t, uint32_t channel,
 					       uint32_t i)
 {
-	return &t->value[item_of(t, &t->block[t->channel_block[channel]], KEY_CHANNEL_POOLS)->first +
+	return &t->value[item_of(t, &t->block[t->channel_block[channel]], KEY_CHANNEL_POOLS)
+				 ->first +
 			 i];
 }
 
@@ -55,8 +56,8 @@ static void check_channel_pool(struct topology *t, struct plan *plan, uint32_t c
 		bool own = b->item[KEY_CHANNEL_POOLS] != TOPOLOGY_NONE;
 
 		REPORT(t, MESSAGE_NOT_IN_CUSTODY, own ? v->at : b->from.shard_at,
-		       own ? v->bytes : b->from.shard_bytes, A_TEXT(plan->shard[row->producer].name),
-		       A_TEXT(pool->name));
+		       own ? v->bytes : b->from.shard_bytes,
+		       A_TEXT(plan->shard[row->producer].name), A_TEXT(pool->name));
 	}
 	if (plan_access_find(plan, row->pool[i], row->consumer) == PLAN_NONE)
 		REPORT(t, MESSAGE_ACCESS_MISSING, b->to.shard_at, b->to.shard_bytes,
@@ -335,8 +336,7 @@ static void check_lend(struct topology *t, struct plan *plan, uint32_t channel)
 		    source_outputs(plan, c->producer, &source, c, &others) == 1 ||
 		    others < source.size)
 			continue;
-		REPORT(t, MESSAGE_LEND_NO_RESERVE,
-		       t->block[t->channel_block[channel]].name_at,
+		REPORT(t, MESSAGE_LEND_NO_RESERVE, t->block[t->channel_block[channel]].name_at,
 		       t->block[t->channel_block[channel]].name_bytes, A_TEXT(name),
 		       A_COUNT(source.size), A_COUNT(source.size - 1), A_COUNT(others));
 		return;

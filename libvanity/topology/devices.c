@@ -8,19 +8,24 @@ static const struct backend {
 	uint32_t match_needed;
 } backends[] = {
 	[PLAN_BACKEND_VFIO] = { "vfio", "match = \"pci 0000:03:00.2\"",
-		"match, dma, peak, unsafe_no_iommu",
-		1u << KEY_DEVICE_MATCH | 1u << KEY_DEVICE_DMA | 1u << KEY_DEVICE_PEAK |
-		1u << KEY_DEVICE_UNSAFE, 1 },
+				"match, dma, peak, unsafe_no_iommu",
+				1u << KEY_DEVICE_MATCH | 1u << KEY_DEVICE_DMA |
+					1u << KEY_DEVICE_PEAK | 1u << KEY_DEVICE_UNSAFE,
+				1 },
 	[PLAN_BACKEND_XDP] = { "xdp", "match = \"netdev eth0\"", "match, queue, dma, peak",
-		1u << KEY_DEVICE_MATCH | 1u << KEY_DEVICE_QUEUE | 1u << KEY_DEVICE_DMA |
-		1u << KEY_DEVICE_PEAK, 1 },
+			       1u << KEY_DEVICE_MATCH | 1u << KEY_DEVICE_QUEUE |
+				       1u << KEY_DEVICE_DMA | 1u << KEY_DEVICE_PEAK,
+			       1 },
 	[PLAN_BACKEND_DPDK] = { "dpdk", "match = \"net_tap0,iface=tap0\"", "match, dma, peak",
-		1u << KEY_DEVICE_MATCH | 1u << KEY_DEVICE_DMA | 1u << KEY_DEVICE_PEAK, 1 },
+				1u << KEY_DEVICE_MATCH | 1u << KEY_DEVICE_DMA |
+					1u << KEY_DEVICE_PEAK,
+				1 },
 	[PLAN_BACKEND_TUNTAP] = { "tuntap", "match = \"tap vanity0\"", "match, peak",
-		1u << KEY_DEVICE_MATCH | 1u << KEY_DEVICE_PEAK, 1 },
+				  1u << KEY_DEVICE_MATCH | 1u << KEY_DEVICE_PEAK, 1 },
 	[PLAN_BACKEND_PCAP] = { "pcap", "", "read, write, pace, peak",
-		1u << KEY_DEVICE_READ | 1u << KEY_DEVICE_WRITE | 1u << KEY_DEVICE_PACE |
-		1u << KEY_DEVICE_PEAK, 0 },
+				1u << KEY_DEVICE_READ | 1u << KEY_DEVICE_WRITE |
+					1u << KEY_DEVICE_PACE | 1u << KEY_DEVICE_PEAK,
+				0 },
 	[PLAN_BACKEND_LOOP] = { "loop", "", "peak", 1u << KEY_DEVICE_PEAK, 0 },
 };
 
@@ -121,15 +126,13 @@ static void check_keys(struct topology *t, const struct topology_block *b,
 	}
 }
 
-static void check_match(struct topology *t, const struct topology_block *b,
-			struct plan_device *row)
+static void check_match(struct topology *t, const struct topology_block *b, struct plan_device *row)
 {
 	const struct backend *backend = &backends[row->backend];
 	const struct topology_value *v = value_of(t, b, KEY_DEVICE_MATCH);
 
 	if (backend->match_needed == 0) {
-		if (row->backend == PLAN_BACKEND_PCAP &&
-		    value_of(t, b, KEY_DEVICE_READ) == NULL &&
+		if (row->backend == PLAN_BACKEND_PCAP && value_of(t, b, KEY_DEVICE_READ) == NULL &&
 		    value_of(t, b, KEY_DEVICE_WRITE) == NULL)
 			REPORT(t, MESSAGE_PCAP_IDLE, b->name_at, b->name_bytes, A_NAME(t, b));
 		return;
@@ -141,8 +144,8 @@ static void check_match(struct topology *t, const struct topology_block *b,
 	}
 	name_copy(row->match, sizeof(row->match), t->text + v->at, v->bytes);
 	if (!match_valid(row->backend, t->text + v->at, v->bytes)) {
-		REPORT(t, MESSAGE_BAD_MATCH, v->at - 1, v->whole_bytes,
-		       A_SPAN(t, v->at, v->bytes), A_TEXT(backend->name), A_TEXT(backend->match));
+		REPORT(t, MESSAGE_BAD_MATCH, v->at - 1, v->whole_bytes, A_SPAN(t, v->at, v->bytes),
+		       A_TEXT(backend->name), A_TEXT(backend->match));
 	}
 }
 
@@ -214,8 +217,8 @@ static void check_dma(struct topology *t, struct plan *plan, uint32_t device, ui
 		if (right == PLAN_NONE || right < v->number)
 			REPORT(t, MESSAGE_DMA_BEYOND_ACCESS, v->at, v->whole_bytes,
 			       A_TEXT(plan->device[device].name),
-			       A_TEXT(v->number == PLAN_RW ? "rw" : "ro"), A_SPAN(t, v->at, v->bytes),
-			       A_TEXT(plan->shard[shard].name));
+			       A_TEXT(v->number == PLAN_RW ? "rw" : "ro"),
+			       A_SPAN(t, v->at, v->bytes), A_TEXT(plan->shard[shard].name));
 	}
 }
 

@@ -99,8 +99,8 @@ static void put_inline(struct format *f)
 		if (f->tok.kind == TOKEN_COMMA) {
 			comma = true;
 		} else {
-			const char *gap = before == TOKEN_END ? "" :
-				between(before, f->tok.kind, comma);
+			const char *gap =
+				before == TOKEN_END ? "" : between(before, f->tok.kind, comma);
 
 			put(f, gap, length(gap));
 			put(f, f->text + f->tok.at, f->tok.bytes);
@@ -117,9 +117,9 @@ static void put_comment(struct format *f)
 {
 	uint32_t bytes = f->tok.bytes;
 
-	while (bytes > 0 && (f->text[f->tok.at + bytes - 1] == ' ' ||
-			     f->text[f->tok.at + bytes - 1] == '\t' ||
-			     f->text[f->tok.at + bytes - 1] == '\r'))
+	while (bytes > 0 &&
+	       (f->text[f->tok.at + bytes - 1] == ' ' || f->text[f->tok.at + bytes - 1] == '\t' ||
+		f->text[f->tok.at + bytes - 1] == '\r'))
 		bytes--;
 	put(f, f->text + f->tok.at, bytes);
 	next(f);
@@ -155,8 +155,7 @@ static void put_item(struct format *f, uint32_t depth)
 		uint32_t kind = f->tok.kind;
 
 		if (kind == TOKEN_END || kind == TOKEN_COMMA || kind == TOKEN_COMMENT ||
-		    kind == TOKEN_CLOSE || kind == TOKEN_LIST_CLOSE ||
-		    (f->newlines > 0 && !first))
+		    kind == TOKEN_CLOSE || kind == TOKEN_LIST_CLOSE || (f->newlines > 0 && !first))
 			return;
 		if (!first)
 			put(f, " ", 1);

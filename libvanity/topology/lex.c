@@ -40,8 +40,9 @@ static struct token lex_comment(struct lex *lex)
 struct token lex_next_all(struct lex *lex)
 {
 	static const char single[] = "\n,={}[]";
-	static const uint32_t kinds[] = { TOKEN_NEWLINE, TOKEN_COMMA, TOKEN_EQUALS, TOKEN_OPEN,
-					  TOKEN_CLOSE, TOKEN_LIST_OPEN, TOKEN_LIST_CLOSE };
+	static const uint32_t kinds[] = { TOKEN_NEWLINE,   TOKEN_COMMA, TOKEN_EQUALS,
+					  TOKEN_OPEN,      TOKEN_CLOSE, TOKEN_LIST_OPEN,
+					  TOKEN_LIST_CLOSE };
 	struct token tok;
 	char c;
 

@@ -282,8 +282,9 @@ static void parse_option(struct parser *p, struct topology_block *b, struct toke
 	if (!parse_assignment(p, tok, &item))
 		return;
 	if (item.list != 0) {
-		REPORT(t, MESSAGE_LIST_UNWANTED, item.at, item.bytes, A_SPAN(t, item.at, item.bytes),
-		       A_TEXT("one value"), A_TEXT("option { rate = 1Mpps }"));
+		REPORT(t, MESSAGE_LIST_UNWANTED, item.at, item.bytes,
+		       A_SPAN(t, item.at, item.bytes), A_TEXT("one value"),
+		       A_TEXT("option { rate = 1Mpps }"));
 		return;
 	}
 	if (t->value[item.first].kind == VALUE_TEXT && t->value[item.first].bytes != 0 &&
@@ -616,7 +617,8 @@ static void parse_block(struct parser *p, uint32_t kind, struct token word)
 static void parse_top_key(struct parser *p, struct token word)
 {
 	struct topology *t = p->t;
-	const struct key *key = key_find(TOPOLOGY_TOP, KEY_TOP_LEVEL, t->text + word.at, word.bytes);
+	const struct key *key =
+		key_find(TOPOLOGY_TOP, KEY_TOP_LEVEL, t->text + word.at, word.bytes);
 	struct topology_item item;
 	uint32_t *slot;
 
@@ -643,7 +645,9 @@ static void parse_include(struct parser *p)
 	struct topology *t = p->t;
 	struct token tok = p->tok;
 	struct topology_value v = {
-		.at = tok.at + 1, .bytes = tok.bytes - 2, .whole_bytes = tok.bytes,
+		.at = tok.at + 1,
+		.bytes = tok.bytes - 2,
+		.whole_bytes = tok.bytes,
 	};
 	char path[TOPOLOGY_PATH_BYTES];
 
@@ -698,8 +702,8 @@ static void unknown_kind(struct parser *p, struct token word)
 	} else {
 		near_init(&near, t->text + word.at, word.bytes);
 		near_offer_all(&near, "require|host|device|pool|shard|channel|defaults|include");
-		REPORT(t, MESSAGE_UNKNOWN_KIND, word.at, word.bytes,
-		       A_SPAN(t, word.at, word.bytes), A_NEAR(&near));
+		REPORT(t, MESSAGE_UNKNOWN_KIND, word.at, word.bytes, A_SPAN(t, word.at, word.bytes),
+		       A_NEAR(&near));
 	}
 	skip_item(p);
 }

@@ -87,8 +87,10 @@ void near_offer_all(struct near *near, const char *words); /* separated by '|' *
 
 /* --- report.c --- */
 
+/* clang-format off */
 enum arg_kind { ARG_NONE, ARG_SPAN, ARG_COUNT, ARG_BYTES, ARG_TIME, ARG_RATE, ARG_PLACE, ARG_NEAR,
 		ARG_KEYS, ARG_CHOICES };
+/* clang-format on */
 
 struct arg {
 	const char *s;
@@ -96,23 +98,25 @@ struct arg {
 	uint32_t kind;
 };
 
-#define A_SPAN(t, at_, bytes_) ((struct arg){ .kind = ARG_SPAN, .s = (t)->text + (at_), .n = (bytes_) })
+#define A_SPAN(t, at_, bytes_)                                                                     \
+	((struct arg){ .kind = ARG_SPAN, .s = (t)->text + (at_), .n = (bytes_) })
 #define A_TEXT(s_) ((struct arg){ .kind = ARG_SPAN, .s = (s_), .n = length(s_) })
 #define A_COUNT(n_) ((struct arg){ .kind = ARG_COUNT, .n = (n_) })
 #define A_BYTES(n_) ((struct arg){ .kind = ARG_BYTES, .n = (n_) })
 #define A_NAME(t, b_) A_SPAN(t, (b_)->name_at, (b_)->name_bytes)
 #define A_PLACE(at_) ((struct arg){ .kind = ARG_PLACE, .n = (at_) })
 /* The keys of a kind of block, or of the braces of one of its keys. */
-#define A_KEYS(kind_, parent_)                                                                    \
+#define A_KEYS(kind_, parent_)                                                                     \
 	((struct arg){ .kind = ARG_KEYS, .n = (uint64_t)(parent_) << 16 | (kind_) })
 /* A number in the unit its key takes. */
 #define A_NUMBER(shape_, n_) ((struct arg){ .kind = shape_arg(shape_), .n = (n_) })
 #define A_CHOICES(s_) ((struct arg){ .kind = ARG_CHOICES, .s = (s_) })
 /* Chooses the third text of the message, "did you mean", when something is near enough. */
-#define A_NEAR(near_) ((struct arg){ .kind = ARG_NEAR, .s = (near_)->best, .n = (near_)->best_bytes })
+#define A_NEAR(near_)                                                                              \
+	((struct arg){ .kind = ARG_NEAR, .s = (near_)->best, .n = (near_)->best_bytes })
 
-#define REPORT(t, id, at, bytes, ...)                                                             \
-	report((t), (id), (at), (bytes), (const struct arg[]){ __VA_ARGS__ },                     \
+#define REPORT(t, id, at, bytes, ...)                                                              \
+	report((t), (id), (at), (bytes), (const struct arg[]){ __VA_ARGS__ },                      \
 	       sizeof((const struct arg[]){ __VA_ARGS__ }) / sizeof(struct arg))
 
 void report(struct topology *t, uint32_t id, uint32_t at, uint32_t bytes, const struct arg *args,
@@ -138,9 +142,8 @@ enum shape {
 };
 
 /* Key numbers: an index into struct topology_block.item. */
-enum {
-	KEY_VANITY, KEY_SYSTEM,
-};
+/* clang-format off */
+enum { KEY_VANITY, KEY_SYSTEM };
 enum { KEY_REQUIRE_IOMMU, KEY_REQUIRE_HUGEPAGES, KEY_REQUIRE_CORES };
 enum { KEY_HOST_HOUSEKEEPING, KEY_HOST_PROGRAMS };
 enum {
@@ -157,6 +160,7 @@ enum {
 	KEY_CHANNEL_SLOTS, KEY_CHANNEL_SLOT, KEY_CHANNEL_FULL, KEY_CHANNEL_POOLS, KEY_CHANNEL_LEND,
 	KEY_CHANNEL_COPY, KEY_CHANNEL_BORROW,
 };
+/* clang-format on */
 
 struct key {
 	const char *name;

@@ -16,15 +16,13 @@ struct out {
 	uint32_t at, room; /* room counts the closing NUL */
 };
 
-struct template {
+struct template
+{
 	const char *id, *words, *help, *near;
 };
 
 #define ROW(name, id, words, help, near) { id, words, help, near },
-static const struct template templates[] = {
-	{ "", "", "", "" },
-	TOPOLOGY_MESSAGES(ROW)
-};
+static const struct template templates[] = { { "", "", "", "" }, TOPOLOGY_MESSAGES(ROW) };
 #undef ROW
 
 static void put(struct out *out, char c)
@@ -106,7 +104,8 @@ static void put_arg(struct out *out, const struct topology *t, const struct arg 
 		break;
 	case ARG_KEYS:
 		for (uint32_t i = 0; (key = key_at((uint32_t)(arg->n & 0xffff),
-						   (uint32_t)(arg->n >> 16), i)) != NULL; i++) {
+						   (uint32_t)(arg->n >> 16), i)) != NULL;
+		     i++) {
 			put_text(out, i == 0 ? "" : ", ");
 			put_text(out, key->name);
 		}

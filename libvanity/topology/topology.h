@@ -29,7 +29,7 @@
 
 #define TOPOLOGY_FILES_MAX 64u
 #define TOPOLOGY_PATH_BYTES (VANITY_TEXT_MAX + 1u)
-#define TOPOLOGY_BLOCKS_MAX                                                                       \
+#define TOPOLOGY_BLOCKS_MAX                                                                        \
 	(VANITY_SHARDS_MAX + VANITY_CHANNELS_MAX + VANITY_POOLS_MAX + VANITY_DEVICES_MAX + 8u)
 #define TOPOLOGY_ITEMS_MAX 32768u
 #define TOPOLOGY_VALUES_MAX 65536u

@@ -9,11 +9,16 @@ static const struct unit {
 	uint64_t factor;
 	uint16_t of;
 } units[] = {
-	{ "B", 1, UNIT_BYTES },		   { "KiB", 1ull << 10, UNIT_BYTES },
-	{ "MiB", 1ull << 20, UNIT_BYTES }, { "GiB", 1ull << 30, UNIT_BYTES },
-	{ "ns", 1, UNIT_TIME },		   { "us", 1000, UNIT_TIME },
-	{ "ms", 1000000, UNIT_TIME },	   { "s", 1000000000, UNIT_TIME },
-	{ "pps", 1, UNIT_RATE },	   { "kpps", 1000, UNIT_RATE },
+	{ "B", 1, UNIT_BYTES },
+	{ "KiB", 1ull << 10, UNIT_BYTES },
+	{ "MiB", 1ull << 20, UNIT_BYTES },
+	{ "GiB", 1ull << 30, UNIT_BYTES },
+	{ "ns", 1, UNIT_TIME },
+	{ "us", 1000, UNIT_TIME },
+	{ "ms", 1000000, UNIT_TIME },
+	{ "s", 1000000000, UNIT_TIME },
+	{ "pps", 1, UNIT_RATE },
+	{ "kpps", 1000, UNIT_RATE },
 	{ "Mpps", 1000000, UNIT_RATE },
 };
 
@@ -54,8 +59,8 @@ bool name_valid(const char *s, uint32_t bytes)
 
 bool word_reserved(const char *s, uint32_t bytes)
 {
-	static const char *const words[] = { "lanes", "replay", "mirror",      "latest", "call",
-					     "cache", "speculation", "smt", "lease",  "role" };
+	static const char *const words[] = { "lanes", "replay",      "mirror", "latest", "call",
+					     "cache", "speculation", "smt",    "lease",  "role" };
 
 	for (uint32_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (same(s, bytes, words[i]))

@@ -158,7 +158,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_bytes)
 {
 	/* The first byte chooses the machine; the rest is text. */
 	static const struct plan_host machines[] = {
-		{ 4096, 2u << 20, 64, 0 }, { 65536, 512u << 20, 0, 0 }, { 4096, 0, 2, 1 },
+		{ 4096, 2u << 20, 64, 0 },
+		{ 65536, 512u << 20, 0, 0 },
+		{ 4096, 0, 2, 1 },
 	};
 	const struct plan_host *machine;
 	struct input in = { data + 1, data_bytes - 1, 0 };

@@ -5,7 +5,9 @@
 #include <string.h>
 
 const struct plan_host memory_machine = {
-	.page_bytes = 4096, .huge_page_bytes = 2u << 20, .cores = 64,
+	.page_bytes = 4096,
+	.huge_page_bytes = 2u << 20,
+	.cores = 64,
 };
 struct topology memory_topology;
 struct plan memory_result;

@@ -66,7 +66,8 @@ static void key_is_said(const char *section, const struct key *key)
 static void every_key_and_choice_is_on_the_page(void **state)
 {
 	static const char *const sections[TOPOLOGY_KINDS] = {
-		"### top", "### require", "### host", "### device", "### pool", "### shard", "### channel",
+		"### top",  "### require", "### host",    "### device",
+		"### pool", "### shard",   "### channel",
 	};
 	const struct key *key;
 

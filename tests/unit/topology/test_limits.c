@@ -80,8 +80,8 @@ static void shards_up_to_256(void **state)
 static void channels(uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
-		add("channel c%u { s%u.o%u -> s%u.i%u, slots = 2, slot = 8B }\n", i, i % 128, i / 128,
-		    128 + i % 128, i / 128);
+		add("channel c%u { s%u.o%u -> s%u.i%u, slots = 2, slot = 8B }\n", i, i % 128,
+		    i / 128, 128 + i % 128, i / 128);
 }
 
 static void channels_up_to_1024(void **state)
@@ -178,8 +178,8 @@ static void rights_on_pools_up_to_4096(void **state)
 			add(" ] }\n");
 		}
 		for (uint32_t i = 0; i < 32 * 15; i++) {
-			add("channel c%u { s%u.o%u -> s%u.i%u, pools = [ p%u", i, i / 15, i % 15, 32 + i % 15,
-			    i / 15, i / 15 * 8);
+			add("channel c%u { s%u.o%u -> s%u.i%u, pools = [ p%u", i, i / 15, i % 15,
+			    32 + i % 15, i / 15, i / 15 * 8);
 			for (uint32_t p = 1; p < 8; p++)
 				add(", p%u", i / 15 * 8 + p);
 			add(" ] }\n");
@@ -187,14 +187,16 @@ static void rights_on_pools_up_to_4096(void **state)
 		if (extra == 0)
 			accepted();
 		else
-			refused("too-many", 306, 170, "more than 4096 rights on pools [too-many]\n");
+			refused("too-many", 306, 170,
+				"more than 4096 rights on pools [too-many]\n");
 		assert_int_equal(memory_result.access_count, PLAN_POOL_ACCESS_MAX);
 	}
 }
 
 static void slots_from_2_to_2_24_and_8_bytes_to_4_kib(void **state)
 {
-	static const char *const good[] = { "slots = 2, slot = 8B", "slots = 16777216, slot = 4KiB" };
+	static const char *const good[] = { "slots = 2, slot = 8B",
+					    "slots = 16777216, slot = 4KiB" };
 	static const char *const bad[] = { "slots = 1", "slots = 33554432", "slot = 0B",
 					   "slot = 4104B", "slots = 16777215" };
 
@@ -211,7 +213,8 @@ static void slots_from_2_to_2_24_and_8_bytes_to_4_kib(void **state)
 		start();
 		shards(2);
 		add("channel c { s0.o -> s1.i, %s }\n", bad[i]);
-		refused(i == 4 ? "not-power-of-two" : "out-of-range", 5, i == 2 || i == 3 ? 34 : 35, "");
+		refused(i == 4 ? "not-power-of-two" : "out-of-range", 5, i == 2 || i == 3 ? 34 : 35,
+			"");
 	}
 }
 
@@ -219,8 +222,9 @@ static void frames_from_256_bytes_to_1_mib_and_2_24_of_them(void **state)
 {
 	static const char *const good[] = { "frames = 1, frame = 256B", "frames = 1, frame = 1MiB",
 					    "frames = 16777216, frame = 256B" };
-	static const char *const bad[] = { "frames = 1, frame = 192B", "frames = 1, frame = 1048640B",
-					   "frames = 0", "frames = 16777217" };
+	static const char *const bad[] = { "frames = 1, frame = 192B",
+					   "frames = 1, frame = 1048640B", "frames = 0",
+					   "frames = 16777217" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {

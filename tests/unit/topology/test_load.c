@@ -71,7 +71,8 @@ static void refuses(const char *name, unsigned int flags, const char *words)
 static void a_file_becomes_a_plan_with_the_digest_of_all_its_text(void **state)
 {
 	/* SHA-256 of "abc" and of the empty text: FIPS 180-4's examples. */
-	static const uint8_t abc[4] = { 0xba, 0x78, 0x16, 0xbf }, none[4] = { 0xe3, 0xb0, 0xc4, 0x42 };
+	static const uint8_t abc[4] = { 0xba, 0x78, 0x16, 0xbf },
+			     none[4] = { 0xe3, 0xb0, 0xc4, 0x42 };
 	uint8_t digest[32], whole[32];
 	char text[512];
 
@@ -184,9 +185,9 @@ static int folder_make(void **state)
 static int folder_remove(void **state)
 {
 	static const char *const names[] = {
-		"part.conf", "whole.conf", "includes.conf", "fragment.conf", "two.conf", "own.conf",
-		"good.conf", "sub/part.conf", "wide.conf", "link.conf", "up.conf", "absolute.conf",
-		"through.conf", "linked", "pipe.conf",
+		"part.conf", "whole.conf",    "includes.conf", "fragment.conf", "two.conf",
+		"own.conf",  "good.conf",     "sub/part.conf", "wide.conf",     "link.conf",
+		"up.conf",   "absolute.conf", "through.conf",  "linked",        "pipe.conf",
 	};
 
 	(void)state;

@@ -43,8 +43,9 @@ static void what_is_not_said_has_its_documented_default(void **state)
 	const struct plan_channel *c = &plan->channel[0];
 
 	(void)state;
-	planned(TOP SHARD("a") SHARD("b") "pool p { owner = a, frames = 4, access = b:ro }\n"
-		"channel c { a.o -> b.i, pools = p }\nchannel d { b.o -> a.i }\n");
+	planned(TOP SHARD("a") SHARD(
+		"b") "pool p { owner = a, frames = 4, access = b:ro }\n"
+		     "channel c { a.o -> b.i, pools = p }\nchannel d { b.o -> a.i }\n");
 	assert_int_equal(s->shared, 1);
 	assert_int_equal(s->core, PLAN_NONE);
 	assert_string_equal(s->trust, "default");
@@ -88,7 +89,7 @@ static void under_dev_every_core_is_shared_and_no_watchdog_is_shorter_than_a_sec
 
 	(void)state;
 	memory_plan(&memory, TOP "shard a { program = hello, cores = 40, watchdog = 20ms }\n"
-		"shard b { program = hello, watchdog = 20ms }\n");
+				 "shard b { program = hello, watchdog = 20ms }\n");
 	assert_int_equal(plan_make(&memory_topology, &dev, &memory_result), 0);
 	assert_int_equal(plan->shard[0].shared, 1);
 	assert_true(plan->shard[0].watchdog_ns == 1000000000);
@@ -99,7 +100,8 @@ static void under_dev_every_core_is_shared_and_no_watchdog_is_shorter_than_a_sec
 static void what_a_block_says_stands_before_its_defaults(void **state)
 {
 	(void)state;
-	planned(TOP "defaults shard { program = hello, trust = x, restart { on = never, max = 1/1s }\n"
+	planned(TOP
+		"defaults shard { program = hello, trust = x, restart { on = never, max = 1/1s }\n"
 		"option { a = 1, b = 2KiB } }\n"
 		"shard a { trust = y, restart { max = 2/1s }, option { b = \"two\", c = p:ro } }\n"
 		"shard b { }\n");
@@ -151,9 +153,11 @@ static void the_demo_is_laid_out_to_the_byte(void **state)
 		assert_int_equal(tx->a, i);
 		assert_int_equal(tx->b, i + 1);
 		assert_int_equal(tx->bytes,
-			(sizeof(struct wire_head) + wire_tx_bytes(1024, 16) + 4095) / 4096 * 4096);
+				 (sizeof(struct wire_head) + wire_tx_bytes(1024, 16) + 4095) /
+					 4096 * 4096);
 		assert_int_equal(rx->bytes,
-			(sizeof(struct wire_head) + wire_rx_bytes(4096, 4096) + 4095) / 4096 * 4096);
+				 (sizeof(struct wire_head) + wire_rx_bytes(4096, 4096) + 4095) /
+					 4096 * 4096);
 		assert_int_equal(c->lend, 4096);
 		assert_int_equal(c->lane_slots, 4096);
 		assert_int_equal(c->frame_bits, 4096);
@@ -190,8 +194,9 @@ static void channels_of_one_pair_share_its_two_wires(void **state)
 	const struct plan_channel *c = plan->channel;
 
 	(void)state;
-	planned(TOP SHARD("a") SHARD("b") "channel c { a.o -> b.i, slots = 2, slot = 8B }\n"
-		"channel d { a.p -> b.j, slots = 4 }\nchannel e { b.o -> a.i, slots = 2 }\n");
+	planned(TOP SHARD("a") SHARD(
+		"b") "channel c { a.o -> b.i, slots = 2, slot = 8B }\n"
+		     "channel d { a.p -> b.j, slots = 4 }\nchannel e { b.o -> a.i, slots = 2 }\n");
 	assert_int_equal(plan->wire_count, 2);
 	assert_int_equal(c[0].tx_at, 128);
 	assert_int_equal(c[1].tx_at, 128 + wire_tx_bytes(2, 8));
@@ -205,20 +210,23 @@ static void channels_of_one_pair_share_its_two_wires(void **state)
 static void huge_pages_are_for_what_fills_half_of_one(void **state)
 {
 	(void)state;
-	planned(TOP SHARD("a") "pool p { owner = a, frames = 512 }\npool q { owner = a, frames = 511 }\n");
+	planned(TOP SHARD(
+		"a") "pool p { owner = a, frames = 512 }\npool q { owner = a, frames = 511 }\n");
 	assert_int_equal(plan->region[plan->pool[0].region].page_bytes, 2u << 20);
 	assert_int_equal(plan->region[plan->pool[1].region].page_bytes, 4096);
 	assert_int_equal(plan->pool[1].first_frame, 512);
 }
 
-#define FAN TOP SHARD("a") SHARD("r") SHARD("x") SHARD("y") SHARD("z") \
-	"pool p { owner = a, frames = 100, access = [ r:ro, x:ro, y:ro, z:ro ] }\n" \
-	"defaults channel { pools = [ p ] }\nchannel in { a.o -> r.i }\n"
+#define FAN                                                                                        \
+	TOP SHARD("a") SHARD("r") SHARD("x") SHARD("y") SHARD(                                     \
+		"z") "pool p { owner = a, frames = 100, access = [ r:ro, x:ro, y:ro, z:ro ] }\n"   \
+		     "defaults channel { pools = [ p ] }\nchannel in { a.o -> r.i }\n"
 
 static void outputs_share_equally_what_their_lender_has(void **state)
 {
 	(void)state;
-	planned(FAN "channel x { r.x -> x.i }\nchannel y { r.y -> y.i }\nchannel z { r.z -> z.i }\n");
+	planned(FAN
+		"channel x { r.x -> x.i }\nchannel y { r.y -> y.i }\nchannel z { r.z -> z.i }\n");
 	assert_int_equal(lend("in"), 100);
 	assert_int_equal(lend("x"), 33);
 	assert_int_equal(lend("y"), 33);
@@ -232,25 +240,26 @@ static void all_outputs_but_one_leave_a_frame_for_it(void **state)
 	(void)state;
 	/* 60 + 39 leave one of 100 for z; 60 + 40 none. */
 	planned(FAN "channel x { r.x -> x.i, lend = 60 }\nchannel y { r.y -> y.i, lend = 39 }\n"
-		"channel z { r.z -> z.i, lend = 20 }\n");
+		    "channel z { r.z -> z.i, lend = 20 }\n");
 	refused(FAN "channel x { r.x -> x.i, lend = 60 }\nchannel y { r.y -> y.i, lend = 40 }\n"
-		"channel z { r.z -> z.i, lend = 20 }\n", "lend-no-reserve");
+		    "channel z { r.z -> z.i, lend = 20 }\n",
+		"lend-no-reserve");
 	assert_int_equal(memory.first_line, 13);
 	/* The same at a borrower with few frames of a large pool: what it may borrow counts. */
-	refused(TOP SHARD("a") SHARD("r") SHARD("x") SHARD("y")
-		"pool p { owner = a, frames = 1000, access = [ r:ro, x:ro, y:ro ] }\n"
-		"defaults channel { pools = [ p ] }\nchannel in { a.o -> r.i, lend = 10 }\n"
-		"channel x { r.x -> x.i, lend = 10 }\nchannel y { r.y -> y.i, lend = 1 }\n",
+	refused(TOP SHARD("a") SHARD("r") SHARD("x") SHARD(
+			"y") "pool p { owner = a, frames = 1000, access = [ r:ro, x:ro, y:ro ] }\n"
+			     "defaults channel { pools = [ p ] }\nchannel in { a.o -> r.i, lend = 10 }\n"
+			     "channel x { r.x -> x.i, lend = 10 }\nchannel y { r.y -> y.i, lend = 1 }\n",
 		"lend-no-reserve");
 }
 
 static void a_borrower_of_two_inputs_may_lend_their_sum(void **state)
 {
-	static const char *const base = TOP SHARD("a") SHARD("l") SHARD("r") SHARD("m") SHARD("x")
-		"pool p { owner = a, frames = 100, access = [ l:ro, r:ro, m:ro, x:ro ] }\n"
-		"defaults channel { pools = [ p ] }\n"
-		"channel al { a.l -> l.i, lend = 30 }\nchannel ar { a.r -> r.i, lend = 40 }\n"
-		"channel lm { l.o -> m.l }\nchannel rm { r.o -> m.r }\n";
+	static const char *const base = TOP SHARD("a") SHARD("l") SHARD("r") SHARD("m") SHARD(
+		"x") "pool p { owner = a, frames = 100, access = [ l:ro, r:ro, m:ro, x:ro ] }\n"
+		     "defaults channel { pools = [ p ] }\n"
+		     "channel al { a.l -> l.i, lend = 30 }\nchannel ar { a.r -> r.i, lend = 40 }\n"
+		     "channel lm { l.o -> m.l }\nchannel rm { r.o -> m.r }\n";
 	char text[1024];
 
 	(void)state;
@@ -269,18 +278,20 @@ static void frames_may_return_to_their_owner_by_a_channel(void **state)
 {
 	(void)state;
 	/* rx and tx of one NIC: the owner is met twice, and never borrows its own. */
-	planned(TOP SHARD("nic") SHARD("fw") "pool p { owner = nic, frames = 64, access = fw:ro }\n"
-		"channel c { nic.rx -> fw.i, pools = p }\nchannel d { fw.o -> nic.tx, pools = p }\n");
+	planned(TOP SHARD("nic") SHARD(
+		"fw") "pool p { owner = nic, frames = 64, access = fw:ro }\n"
+		      "channel c { nic.rx -> fw.i, pools = p }\nchannel d { fw.o -> nic.tx, pools = p }\n");
 	assert_int_equal(lend("c"), 64);
 	assert_int_equal(lend("d"), 64);
 }
 
 static void channels_may_cross_a_trust_label_without_frames_or_with_a_word(void **state)
 {
-	static const char *const base = TOP SHARD("a") "shard b { program = hello, trust = guest }\n"
-		"pool p { owner = a, frames = 64, access = b:ro }\n"
-		"pool q { owner = b, frames = 64 }\nchannel c { a.o -> b.i, %s }\n"
-		"channel e { a.e -> b.e, pools = p, borrow = trusted }\n";
+	static const char *const base =
+		TOP SHARD("a") "shard b { program = hello, trust = guest }\n"
+			       "pool p { owner = a, frames = 64, access = b:ro }\n"
+			       "pool q { owner = b, frames = 64 }\nchannel c { a.o -> b.i, %s }\n"
+			       "channel e { a.e -> b.e, pools = p, borrow = trusted }\n";
 	char text[1024];
 
 	(void)state;
@@ -301,7 +312,7 @@ static void unbuilt_words_of_a_shard_are_listed_where_they_stand(void **state)
 {
 	(void)state;
 	planned(TOP "shard a { program = hello, standby = warm, carry = keep }\n"
-		"shard b { program = hello, standby = none, carry = reload }\n");
+		    "shard b { program = hello, standby = none, carry = reload }\n");
 	assert_int_equal(plan->unbuilt_count, 2);
 	assert_string_equal(plan->unbuilt[0].what, "shard a: carry = keep");
 	assert_int_equal(plan->unbuilt[0].column, 44);
@@ -312,8 +323,10 @@ static void paths_are_joined_to_the_folder_of_their_file(void **state)
 {
 	(void)state;
 	assert_int_equal(memory_plan_file(&memory, TOPOLOGIES, "good/options.conf"), 0);
-	assert_string_equal(plan->shard[plan_shard_find(plan, "gen")].config, "good/rules/gen.rules");
-	assert_string_equal(plan->shard[plan_shard_find(plan, "fw")].config, "/etc/vanity/fw.rules");
+	assert_string_equal(plan->shard[plan_shard_find(plan, "gen")].config,
+			    "good/rules/gen.rules");
+	assert_string_equal(plan->shard[plan_shard_find(plan, "fw")].config,
+			    "/etc/vanity/fw.rules");
 	assert_string_equal(plan->programs, "good/bin");
 }
 
@@ -336,7 +349,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_not_said_has_its_documented_default),
 		cmocka_unit_test(a_shard_with_a_core_of_its_own_has_a_watchdog_of_100_ms),
-		cmocka_unit_test(under_dev_every_core_is_shared_and_no_watchdog_is_shorter_than_a_second),
+		cmocka_unit_test(
+			under_dev_every_core_is_shared_and_no_watchdog_is_shorter_than_a_second),
 		cmocka_unit_test(what_a_block_says_stands_before_its_defaults),
 		cmocka_unit_test(the_demo_is_laid_out_to_the_byte),
 		cmocka_unit_test(the_example_of_the_blueprint_is_valid_and_its_devices_unbuilt),

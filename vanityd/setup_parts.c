@@ -69,9 +69,10 @@ static int image_open(struct setup *s, const char *program)
 			   "program %s in %s: %s", program, s->result->programs, strerror(errno));
 		return -1;
 	}
-	/* Nobody may read it, so no process of it can be dumped or traced by its own uid. */
+	/* Nobody may read it, so no process of it can be dumped or traced by its own uid. With --dev
+	 * that uid is the developer's, whose debugger is welcome. */
 	if (file_check(s, fd, program) == 0)
-		sealed = setup_sealed(s, program, NULL, 0, 0111, fd);
+		sealed = setup_sealed(s, program, NULL, 0, s->options->dev ? 0555 : 0111, fd);
 	close(fd);
 	return sealed;
 }

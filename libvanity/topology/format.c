@@ -219,8 +219,8 @@ void topology_format(const struct topology *t,
 	};
 
 	next(&f);
-	if (f.tok.kind == TOKEN_END)
-		return;
 	put_items(&f, 0, false);
-	write(context, "\n", 1);
+	/* Of a text without items and comments nothing is left. */
+	if (f.column > 0)
+		write(context, "\n", 1);
 }

@@ -57,6 +57,7 @@ static void one_item_stands_on_a_line_and_blanks_are_single(void **state)
 		"vanity = 1\nsystem = x\n\nhost { housekeeping = 0-1 }\n");
 	formats("", "");
 	formats("\n\n\n", "");
+	formats(" , ,\n", "");
 	formats("# only this", "# only this\n");
 }
 

@@ -130,7 +130,8 @@ static void print_decisions(const struct plan *plan)
 		const struct plan_shard *from = &plan->shard[c->producer];
 		const struct plan_shard *to = &plan->shard[c->consumer];
 
-		if (c->borrow_trusted != 0)
+		/* Between equals it decides nothing. */
+		if (c->borrow_trusted != 0 && strcmp(from->trust, to->trust) != 0)
 			printf("%strust: channel %s lends frames from trust %s to trust %s "
 			       "(borrow = trusted): who writes the pool can change what %s has judged"
 			       "%s\n",

@@ -76,6 +76,8 @@
 	  "defaults exist for device, pool, shard and channel", "did you mean `%2`?") \
 	M(BLOCK_OPEN, "block-open", "this block is not closed", \
 	  "a `}` is missing behind its last item", "") \
+	M(BRACE_BELOW, "brace-below", "this block opens below the line of its name", \
+	  "a line end ends an item: put `{` behind the name", "") \
 	M(BLOCK_WANTED, "block-wanted", "`%1` takes a block", "for example `%2`", "") \
 	M(BLOCK_UNWANTED, "block-unwanted", "`%1` takes a value, not a block", \
 	  "for example `%2`", "") \

@@ -501,6 +501,24 @@ static struct topology_block *add_block(struct parser *p, uint32_t kind, struct 
 	return b;
 }
 
+/* Comes to the opening brace of a block; false when there is none (reported and skipped). */
+static bool find_open(struct parser *p, const char *wanted)
+{
+	struct parser ahead = *p;
+
+	if (p->tok.kind == TOKEN_OPEN)
+		return true;
+	skip_newlines(&ahead);
+	if (ahead.tok.kind == TOKEN_OPEN) {
+		REPORT(p->t, MESSAGE_BRACE_BELOW, ahead.tok.at, ahead.tok.bytes, A_COUNT(0));
+		*p = ahead;
+		return true;
+	}
+	unexpected(p, wanted);
+	skip_item(p);
+	return false;
+}
+
 /* defaults KIND { ... }, at the kind */
 static void parse_defaults(struct parser *p, struct token word)
 {
@@ -526,12 +544,9 @@ static void parse_defaults(struct parser *p, struct token word)
 		return;
 	}
 	next(p);
-	open = p->tok;
-	if (open.kind != TOKEN_OPEN) {
-		unexpected(p, "`{`");
-		skip_item(p);
+	if (!find_open(p, "`{`"))
 		return;
-	}
+	open = p->tok;
 	b = &t->block[t->block_count];
 	fill_bytes(b, 0, sizeof(*b));
 	fill_bytes(b->item, 0xff, sizeof(b->item));
@@ -595,14 +610,16 @@ static void parse_block(struct parser *p, uint32_t kind, struct token word)
 		skip_item(p);
 		return;
 	}
-	if (named && name.kind == TOKEN_WORD)
-		next(p);
-	open = p->tok;
-	if (open.kind != TOKEN_OPEN) {
-		unexpected(p, named && name.kind != TOKEN_WORD ? "a name" : "`{`");
+	if (named && name.kind != TOKEN_WORD) {
+		unexpected(p, "a name");
 		skip_item(p);
 		return;
 	}
+	if (named)
+		next(p);
+	if (!find_open(p, "`{`"))
+		return;
+	open = p->tok;
 	b = add_block(p, kind, word);
 	if (named) {
 		b->name_at = name.at;

@@ -96,8 +96,7 @@ void craft_say_prefix(char *buffer, uint32_t size, const struct craft_prefix *pr
 
 			if (group > 0)
 				say_byte(buffer, size, ':');
-			say_hex(buffer, size,
-				(uint32_t)(half >> (48 - group % 4 * 16)) & 0xffffu);
+			say_hex(buffer, size, (uint32_t)(half >> (48 - group % 4 * 16)) & 0xffffu);
 		}
 	}
 	say_byte(buffer, size, '/');

@@ -23,26 +23,21 @@ enum {
 };
 _Static_assert(FW_RULE_FIRST + FW_RULES_SHOWN <= VANITY_COUNTERS_MAX, "a counter a rule shown");
 
-#define FW_RULE_NAME(n, name) { FW_RULE_FIRST + (n), name }
+#define FW_RULE(n) (FW_RULE_FIRST + (n))
 
 VANITY_COUNTERS({ FW_DENIED, "denied" }, { FW_DEFAULT_DENIED, "default_denied" },
-		{ FW_MALFORMED, "malformed" }, { FW_ALLOWED, "allowed" },
-		FW_RULE_NAME(0, "rule_00"), FW_RULE_NAME(1, "rule_01"),
-		FW_RULE_NAME(2, "rule_02"), FW_RULE_NAME(3, "rule_03"),
-		FW_RULE_NAME(4, "rule_04"), FW_RULE_NAME(5, "rule_05"),
-		FW_RULE_NAME(6, "rule_06"), FW_RULE_NAME(7, "rule_07"),
-		FW_RULE_NAME(8, "rule_08"), FW_RULE_NAME(9, "rule_09"),
-		FW_RULE_NAME(10, "rule_10"), FW_RULE_NAME(11, "rule_11"),
-		FW_RULE_NAME(12, "rule_12"), FW_RULE_NAME(13, "rule_13"),
-		FW_RULE_NAME(14, "rule_14"), FW_RULE_NAME(15, "rule_15"),
-		FW_RULE_NAME(16, "rule_16"), FW_RULE_NAME(17, "rule_17"),
-		FW_RULE_NAME(18, "rule_18"), FW_RULE_NAME(19, "rule_19"),
-		FW_RULE_NAME(20, "rule_20"), FW_RULE_NAME(21, "rule_21"),
-		FW_RULE_NAME(22, "rule_22"), FW_RULE_NAME(23, "rule_23"),
-		FW_RULE_NAME(24, "rule_24"), FW_RULE_NAME(25, "rule_25"),
-		FW_RULE_NAME(26, "rule_26"), FW_RULE_NAME(27, "rule_27"),
-		FW_RULE_NAME(28, "rule_28"), FW_RULE_NAME(29, "rule_29"),
-		FW_RULE_NAME(30, "rule_30"), FW_RULE_NAME(31, "rule_31"))
+		{ FW_MALFORMED, "malformed" }, { FW_ALLOWED, "allowed" }, { FW_RULE(0), "rule_00" },
+		{ FW_RULE(1), "rule_01" }, { FW_RULE(2), "rule_02" }, { FW_RULE(3), "rule_03" },
+		{ FW_RULE(4), "rule_04" }, { FW_RULE(5), "rule_05" }, { FW_RULE(6), "rule_06" },
+		{ FW_RULE(7), "rule_07" }, { FW_RULE(8), "rule_08" }, { FW_RULE(9), "rule_09" },
+		{ FW_RULE(10), "rule_10" }, { FW_RULE(11), "rule_11" }, { FW_RULE(12), "rule_12" },
+		{ FW_RULE(13), "rule_13" }, { FW_RULE(14), "rule_14" }, { FW_RULE(15), "rule_15" },
+		{ FW_RULE(16), "rule_16" }, { FW_RULE(17), "rule_17" }, { FW_RULE(18), "rule_18" },
+		{ FW_RULE(19), "rule_19" }, { FW_RULE(20), "rule_20" }, { FW_RULE(21), "rule_21" },
+		{ FW_RULE(22), "rule_22" }, { FW_RULE(23), "rule_23" }, { FW_RULE(24), "rule_24" },
+		{ FW_RULE(25), "rule_25" }, { FW_RULE(26), "rule_26" }, { FW_RULE(27), "rule_27" },
+		{ FW_RULE(28), "rule_28" }, { FW_RULE(29), "rule_29" }, { FW_RULE(30), "rule_30" },
+		{ FW_RULE(31), "rule_31" })
 
 struct fw {
 	struct fw_rules rules;
@@ -58,7 +53,8 @@ static int load(struct vanity_shard *self, struct fw *fw)
 	const void *config = vanity_config(self, &config_bytes);
 
 	if (config == NULL)
-		return vanity_fatal(self, FW_NO_RULES, "firewall needs its rules: config = \"FILE\"");
+		return vanity_fatal(self, FW_NO_RULES,
+				    "firewall needs its rules: config = \"FILE\"");
 	memset(&errors, 0, sizeof(errors));
 	if (fw_rules_parse(&fw->rules, config, config_bytes, &errors) != 0)
 		return craft_report(self, FW_BAD_RULES, "rules", &errors);
@@ -94,7 +90,7 @@ static void show_hits(struct vanity_shard *self, struct fw *fw)
 {
 	for (uint32_t i = 0; i < FW_RULES_SHOWN && i < fw->rules.count; i++) {
 		if (fw->hits[i] != 0)
-			vanity_count(self, FW_RULE_FIRST + i, fw->hits[i]);
+			vanity_count(self, FW_RULE(i), fw->hits[i]);
 		fw->hits[i] = 0;
 	}
 }

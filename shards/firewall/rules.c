@@ -11,8 +11,7 @@
 
 static const char first_words[][CRAFT_NAME_BYTES] = { "deny", "allow", "count", "default" };
 static const char default_words[][CRAFT_NAME_BYTES] = { "deny", "allow" };
-static const char proto_words[][CRAFT_NAME_BYTES] = { "any",   "tcp",   "udp",
-						      "icmp",  "icmp6", "arp" };
+static const char proto_words[][CRAFT_NAME_BYTES] = { "any", "tcp", "udp", "icmp", "icmp6", "arp" };
 #define FIRST_WORDS 4u
 #define DEFAULT_WORDS 2u
 #define PROTO_WORDS 6u
@@ -175,8 +174,8 @@ static bool parse_end(struct parser *p, const struct craft_word *word, struct fw
 
 	if (craft_word_is(&addr, "any")) {
 		if (has_length) {
-			craft_error_at(p->errors, p->line, 0, &length,
-				       "'any' has no prefix length", NULL);
+			craft_error_at(p->errors, p->line, 0, &length, "'any' has no prefix length",
+				       NULL);
 			return false;
 		}
 	} else {
@@ -337,8 +336,8 @@ static void walk(struct fw_rules *ret, const void *bytes, size_t byte_count,
 			parse_default(&p, &line, &default_action);
 		} else if (parse_rule(&p, &line, action, &rule)) {
 			if (count == FW_RULES_MAX)
-				craft_error_at(errors, line.number, 0, &word,
-					       "more than 256 rules", "join some by prefix");
+				craft_error_at(errors, line.number, 0, &word, "more than 256 rules",
+					       "join some by prefix");
 			else if (ret != NULL)
 				ret->rule[count] = rule;
 			/* Counted up to one past the limit: one error, not one a line. */

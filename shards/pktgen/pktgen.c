@@ -169,7 +169,8 @@ static uint32_t send_burst(struct vanity_shard *self, struct pktgen *gen, struct
 		ref[i].flags = (uint16_t)flags;
 		ref[i].tag = (uint32_t)gen->tag;
 		frame = vanity_ref_write(self, &ref[i]);
-		if (frame == NULL) /* The owner of a pool writes it: the plan is not what we think. */
+		/* The owner of a pool writes it, or the plan is not what we think. */
+		if (frame == NULL)
 			return (uint32_t)vanity_fatal(self, PKTGEN_READ_ONLY,
 						      "the pool is not ours to write");
 		if (gen->capture != NULL)

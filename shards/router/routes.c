@@ -176,8 +176,8 @@ static bool add_route(struct parser *p, const struct craft_word *word,
 	case RT_ADDED:
 		return true;
 	case RT_THERE_ALREADY:
-		return refuse_line(p, word, "given twice:",
-				   rt_table_find(&p->routes->table, prefix)->line);
+		return refuse_line(p, word,
+				   "given twice:", rt_table_find(&p->routes->table, prefix)->line);
 	case RT_FULL:
 	default:
 		return refuse_because(p, word, "the table is full",
@@ -301,15 +301,14 @@ static bool parse_via(struct parser *p, struct craft_line *line, const struct cr
 	if (!parse_station(p, line, &word, &next))
 		return false;
 	if (next.family != prefix->family)
-		return refuse_because(p, &word, "prefix and next hop are of different families:",
-				      NULL);
+		return refuse_because(p, &word,
+				      "prefix and next hop are of different families:", NULL);
 	neighbour = rt_table_find(&p->routes->table, &next);
 	if (neighbour == NULL)
 		return refuse_because(p, &word, "no neighbour line for the next hop",
 				      "add: neighbour ADDR MAC port PORT");
 	if (neighbour->hop.kind != RT_KIND_NEIGHBOUR)
-		return refuse_line(p, &word, "the next hop is not somebody else:",
-				   neighbour->line);
+		return refuse_line(p, &word, "the next hop is not somebody else:", neighbour->line);
 	*ret = neighbour->hop;
 	return true;
 }
@@ -392,7 +391,8 @@ static void sort_errors(struct craft_errors *errors)
 	uint32_t kept = errors->count < CRAFT_ERRORS_KEPT ? errors->count : CRAFT_ERRORS_KEPT;
 
 	for (uint32_t i = 1; i < kept; i++) {
-		for (uint32_t j = i; j > 0 && errors->kept[j].line < errors->kept[j - 1].line; j--) {
+		for (uint32_t j = i; j > 0 && errors->kept[j].line < errors->kept[j - 1].line;
+		     j--) {
 			struct craft_error swap = errors->kept[j];
 
 			errors->kept[j] = errors->kept[j - 1];
@@ -431,8 +431,7 @@ static bool stays_on_link(const struct craft_packet *packet)
 
 		return first == 0 || first == 127 || first >= 224 || hi >> 48 == 0xa9fe;
 	}
-	return hi >> 56 == 0xff || hi >> 54 == 0xfe80 >> 6 ||
-	       (hi | (packet->dst.lo & ~1ull)) == 0;
+	return hi >> 56 == 0xff || hi >> 54 == 0xfe80 >> 6 || (hi | (packet->dst.lo & ~1ull)) == 0;
 }
 
 /* One hop less, and what the header's checksum becomes by it. */

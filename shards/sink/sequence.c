@@ -53,8 +53,8 @@ void sequence_see(struct sequence *sequence, struct sequence_input *input, uint1
 		return;
 	}
 	if (input->started && input->epoch == epoch) {
-		ahead = number >= input->last ? number - input->last :
-						number + sequence->span - input->last;
+		ahead = number >= input->last ? number - input->last
+					      : number + sequence->span - input->last;
 		if (ahead == 0 || ahead > sequence->span / 2) {
 			sequence->out_of_order++;
 			return;

@@ -11,7 +11,7 @@
  *
  *      numbers that came    0 1 . 3 | 4 . . 7 | 8 9 . 11
  *      gaps, by index           2       1 2         2        miss = { 0, 1, 3, 0 }
- *      seen                 0 1   3                          missing = miss[0] + miss[1] + miss[3] = 1
+ *      seen                 0 1   3                   missing = miss[0] + miss[1] + miss[3] = 1
  *
  * `missing` is exact at every moment: when an index is seen for the first time after all, what
  * it had missed is added. A gap of many cycles costs no more than one: whole cycles are one

@@ -82,9 +82,8 @@ static uint32_t drain_burst(struct vanity_shard *self, struct sink *sink, struct
 		bytes += ref[i].length;
 		sequence_see(&sink->sequence, &input->sequence, ref[i].flags, ref[i].tag);
 		if (sink->hash)
-			input->digest = digest_frame(input->digest,
-						     vanity_ref_read(input->rx, &ref[i]),
-						     ref[i].length);
+			input->digest = digest_frame(
+				input->digest, vanity_ref_read(input->rx, &ref[i]), ref[i].length);
 		vanity_rx_give_back(input->rx, &ref[i], VANITY_DONE);
 	}
 	if (n > 0) {

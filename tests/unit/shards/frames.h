@@ -73,8 +73,10 @@ static inline struct frame frame_ip4(uint32_t proto, uint32_t payload_bytes, uin
 /* 2001:db8:1::5 -> 2001:db8:2::7, hop limit 64. */
 static inline struct frame frame_ip6(uint32_t next, uint32_t payload_bytes, uint32_t vlan)
 {
-	static const uint8_t addrs[32] = { 0x20, 1, 0x0d, 0xb8, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5,
-					   0x20, 1, 0x0d, 0xb8, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7 };
+	static const uint8_t addrs[32] = {
+		0x20, 1, 0x0d, 0xb8, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5,
+		0x20, 1, 0x0d, 0xb8, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7
+	};
 	struct frame f;
 	uint8_t *ip;
 
@@ -105,7 +107,8 @@ static inline struct frame frame_l4(uint32_t family, uint32_t proto, uint32_t sr
 				    uint32_t vlan)
 {
 	uint32_t bytes = proto == 6 ? 20 : 12;
-	struct frame f = family == 4 ? frame_ip4(proto, bytes, vlan) : frame_ip6(proto, bytes, vlan);
+	struct frame f =
+		family == 4 ? frame_ip4(proto, bytes, vlan) : frame_ip6(proto, bytes, vlan);
 
 	frame_ports(f.bytes + f.l3 + (family == 4 ? 20 : 40), proto, src, dst, bytes);
 	return f;

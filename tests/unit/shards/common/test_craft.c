@@ -17,7 +17,9 @@ static void a_sum_is_folded_to_sixteen_bits(void **state)
 
 static void an_updated_checksum_equals_a_new_one_for_every_hop_limit(void **state)
 {
-	uint8_t header[20] = { 0x45, 0, 0, 84, 0, 0, 0x40, 0, 0, 1, 0, 0, 10, 0, 0, 1, 192, 0, 2, 1 };
+	uint8_t header[20] = {
+		0x45, 0, 0, 84, 0, 0, 0x40, 0, 0, 1, 0, 0, 10, 0, 0, 1, 192, 0, 2, 1
+	};
 
 	(void)state;
 	for (uint32_t ident = 0; ident < 65536; ident += 13) {

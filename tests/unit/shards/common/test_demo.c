@@ -65,7 +65,8 @@ static void the_capture_is_as_large_and_mixed_as_promised(void **state)
 	for (uint32_t i = 0; i < captured.count; i++) {
 		struct craft_packet p;
 
-		assert_int_equal(craft_packet_transport(packet_at(i), captured.packet[i].length, &p),
+		assert_int_equal(craft_packet_transport(packet_at(i), captured.packet[i].length,
+							&p),
 				 CRAFT_FAULT_NONE);
 		v4 += p.family == 4;
 		v6 += p.family == 6;
@@ -121,8 +122,8 @@ static void every_checksum_of_the_capture_is_right(void **state)
 		if (p.family == 4)
 			assert_int_equal(craft_fold(craft_sum(b + p.l3, p.l4 - p.l3, 0)), 0xffff);
 		if (p.proto != 1) {
-			sum = craft_sum(b + p.l3 + (p.family == 4 ? 12 : 8),
-					p.family == 4 ? 8 : 32, p.proto + l4_bytes);
+			sum = craft_sum(b + p.l3 + (p.family == 4 ? 12 : 8), p.family == 4 ? 8 : 32,
+					p.proto + l4_bytes);
 		}
 		assert_int_equal(craft_fold(craft_sum(b + p.l4, l4_bytes, sum)), 0xffff);
 	}
@@ -152,8 +153,8 @@ static void every_packet_is_routed_to_out(void **state)
 	for (uint32_t i = 0; i < captured.count; i++) {
 		uint32_t interface = 9;
 
-		assert_int_equal(rt_routes_forward(&routes, packet_at(i),
-						   captured.packet[i].length, &interface),
+		assert_int_equal(rt_routes_forward(&routes, packet_at(i), captured.packet[i].length,
+						   &interface),
 				 RT_FORWARD);
 		assert_string_equal(routes.interface[interface].name, "out");
 	}

@@ -371,8 +371,7 @@ static void a_router_does_not_look_behind_the_ip_header(void **state)
 
 	(void)state;
 	assert_int_equal(craft_packet_ip(f.bytes, f.length, &packet), CRAFT_FAULT_NONE);
-	assert_int_equal(craft_packet_transport(f.bytes, f.length, &packet),
-			 CRAFT_FAULT_TCP_SHORT);
+	assert_int_equal(craft_packet_transport(f.bytes, f.length, &packet), CRAFT_FAULT_TCP_SHORT);
 	f = frame_ip6(60, 1, 0);
 	assert_int_equal(craft_packet_ip(f.bytes, f.length, &packet), CRAFT_FAULT_NONE);
 }

@@ -109,8 +109,8 @@ static void a_cut_is_clamped_to_its_word(void **state)
 static void numbers_are_plain_decimals_within_their_limit(void **state)
 {
 	static const char *good[] = { "0", "7", "255", "4294967295" };
-	static const char *bad[] = { "", "00", "01", "+1", "-1", "1a", "0x1", "4294967296",
-				     "99999999999", " 1" };
+	static const char *bad[] = { "",   "00",  "01",         "+1",          "-1",
+				     "1a", "0x1", "4294967296", "99999999999", " 1" };
 	uint32_t value = 42;
 
 	(void)state;
@@ -127,17 +127,22 @@ static void numbers_are_plain_decimals_within_their_limit(void **state)
 		assert_false(craft_word_u32(&word, UINT32_MAX, &value));
 		assert_int_equal(value, 42);
 	}
-	assert_true(craft_word_u32(&(struct craft_word){ (const uint8_t *)"255", 3, 1 }, 255,
-				   &value));
-	assert_false(craft_word_u32(&(struct craft_word){ (const uint8_t *)"256", 3, 1 }, 255,
-				    &value));
+	assert_true(
+		craft_word_u32(&(struct craft_word){ (const uint8_t *)"255", 3, 1 }, 255, &value));
+	assert_false(
+		craft_word_u32(&(struct craft_word){ (const uint8_t *)"256", 3, 1 }, 255, &value));
 }
 
 static void link_addresses_are_six_pairs_of_digits(void **state)
 {
 	static const uint8_t want[6] = { 2, 0x1f, 0xff, 0xaa, 0, 9 };
-	static const char *bad[] = { "", "02:1f:ff:aa:00", "02:1f:ff:aa:00:09:", "02-1f-ff-aa-00-09",
-				     "02:1f:ff:aa:0:009", "0g:1f:ff:aa:00:09", "02:1f:ff:aa:00:0:" };
+	static const char *bad[] = { "",
+				     "02:1f:ff:aa:00",
+				     "02:1f:ff:aa:00:09:",
+				     "02-1f-ff-aa-00-09",
+				     "02:1f:ff:aa:0:009",
+				     "0g:1f:ff:aa:00:09",
+				     "02:1f:ff:aa:00:0:" };
 	struct craft_word word = word_of("02:1f:FF:aA:00:09");
 	uint8_t mac[6];
 
@@ -279,9 +284,9 @@ static void the_nearest_word_is_suggested_and_a_far_one_is_not(void **state)
 	static const struct {
 		const char *text;
 		uint32_t near;
-	} cases[] = { { "alow", 0 },  { "allows", 0 }, { "dney", 1 },	{ "deni", 1 },
-		      { "tpc", 2 },   { "ab", 3 },     { "xyzzy", 3 }, { "", 3 },
-		      { "allowallowallowallow", 3 } };
+	} cases[] = { { "alow", 0 },  { "allows", 0 }, { "dney", 1 },
+		      { "deni", 1 },  { "tpc", 2 },    { "ab", 3 },
+		      { "xyzzy", 3 }, { "", 3 },       { "allowallowallowallow", 3 } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

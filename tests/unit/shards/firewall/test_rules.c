@@ -106,7 +106,8 @@ static void each_mistake_has_its_place_words_and_way_out(void **state)
 		     "the port range ends before it begins '90-80'", "write 80-90");
 	expect_error("allow any from any to any:53", 1, 27, "only tcp and udp have ports '53'",
 		     "write one rule for each");
-	expect_error("allow icmp from any to any:53", 1, 28, "only tcp and udp have ports '53'", "");
+	expect_error("allow icmp from any to any:53", 1, 28, "only tcp and udp have ports '53'",
+		     "");
 	expect_error("allow tcp from [2001:db8::1 to any", 1, 16,
 		     "the bracket is not closed '[2001:db8::1'", "like [2001:db8::1]:53");
 	expect_error("allow tcp from [10.0.0.1]:5 to any", 1, 17,

@@ -114,9 +114,8 @@ static void only_version_2_and_ethernet_are_read(void **state)
 		put16(4, 2);
 		put32(20, 101);
 		assert_int_equal(read_file(), -1);
-		assert_string_equal(
-			error.words,
-			"capture: only Ethernet (link type 1) is known, this is 101");
+		assert_string_equal(error.words,
+				    "capture: only Ethernet (link type 1) is known, this is 101");
 		put32(20, 1);
 		assert_int_equal(read_file(), 0);
 	}

@@ -130,9 +130,9 @@ static void options_have_their_limits_at_and_one_beyond(void **state)
 		uint64_t value;
 		int ret;
 	} cases[] = {
-		{ "size", 60, 0 },	 { "size", 59, -1 },	  { "size", 2048, 0 },
-		{ "size", 2049, -1 },	 { "flows", 1, 0 },	  { "flows", 0, -1 },
-		{ "flows", 65536, 0 },	 { "flows", 65537, -1 },  { "rate", 1000000000, 0 },
+		{ "size", 60, 0 },          { "size", 59, -1 },     { "size", 2048, 0 },
+		{ "size", 2049, -1 },       { "flows", 1, 0 },      { "flows", 0, -1 },
+		{ "flows", 65536, 0 },      { "flows", 65537, -1 }, { "rate", 1000000000, 0 },
 		{ "rate", 1000000001, -1 },
 	};
 
@@ -235,8 +235,7 @@ static void without_a_pool_it_does_not_start(void **state)
 	setup();
 	fake.has_pool = false;
 	assert_int_equal(fake_run(), -1);
-	assert_string_equal(fake.fatal_words,
-			    "pktgen owns no pool: say pool NAME { owner = ... }");
+	assert_string_equal(fake.fatal_words, "pktgen owns no pool: say pool NAME { owner = ... }");
 }
 
 int main(void)

@@ -107,8 +107,9 @@ static void a_bad_config_is_told_with_its_place_and_ends_the_shard(void **state)
 	setup("interface a mac 02:00:00:00:0a:01\nroute 10.0.0.0/8 port aa 02:00:00:00:0a:02\n");
 	assert_int_equal(fake_run(), -1);
 	assert_false(fake.ready);
-	assert_string_equal(fake.fatal_words,
-			    "routes:2:23: no interface line names 'aa'; add: interface PORT mac MAC");
+	assert_string_equal(
+		fake.fatal_words,
+		"routes:2:23: no interface line names 'aa'; add: interface PORT mac MAC");
 }
 
 static void an_interface_without_a_channel_ends_the_shard(void **state)

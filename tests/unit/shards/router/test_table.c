@@ -11,7 +11,8 @@ static struct craft_prefix prefix(uint32_t family, uint64_t hi, uint64_t lo, uin
 {
 	struct craft_addr mask = craft_addr_mask(length);
 
-	return (struct craft_prefix){ { hi & mask.hi, lo & mask.lo }, (uint8_t)family,
+	return (struct craft_prefix){ { hi & mask.hi, lo & mask.lo },
+				      (uint8_t)family,
 				      (uint8_t)length };
 }
 
@@ -185,8 +186,8 @@ static void random_tables_agree_with_a_linear_search(void **state)
 				struct craft_addr mask = craft_addr_mask(p.length);
 
 				family = p.family;
-				hi = p.addr.hi | (family == 4 ? hi & 0xffffffff00000000 & ~mask.hi :
-								hi & ~mask.hi);
+				hi = p.addr.hi | (family == 4 ? hi & 0xffffffff00000000 & ~mask.hi
+							      : hi & ~mask.hi);
 				lo = family == 4 ? 0 : p.addr.lo | (lo & ~mask.lo);
 				if (random64() % 4 == 0)
 					hi ^= 1ull << (63 - random64() % 32);
@@ -209,10 +210,9 @@ static void a_full_table_still_agrees_and_takes_no_more(void **state)
 	fill(RT_ROUTES_MAX, 64, 4);
 	assert_true(table.node_count <= RT_NODES_MAX);
 	assert_int_equal(add(prefix(6, 0x1234567812345678, 0x1234567812345678, 127), 1), RT_FULL);
-	assert_null(rt_table_find(&table, &(struct craft_prefix){ { 0x1234567812345678,
-								    0x1234567812345678 },
-								  6,
-								  127 }));
+	assert_null(rt_table_find(
+		&table,
+		&(struct craft_prefix){ { 0x1234567812345678, 0x1234567812345678 }, 6, 127 }));
 	for (uint32_t i = 0; i < 2000; i++) {
 		struct craft_prefix p = listed[random64() % listed_count];
 

@@ -142,10 +142,10 @@ static void options_have_their_limits_at_and_one_beyond(void **state)
 		uint64_t value;
 		int ret;
 	} cases[] = {
-		{ "cycle", "1", 1, 0 },		  { "cycle", "0", 0, -1 },
-		{ "cycle", "65536", 65536, 0 },	  { "cycle", "65537", 65537, -1 },
-		{ "check", "all", 0, 0 },	  { "check", "al", 0, -1 },
-		{ "check", "", 0, -1 },		  { "check", "nonee", 0, -1 },
+		{ "cycle", "1", 1, 0 },         { "cycle", "0", 0, -1 },
+		{ "cycle", "65536", 65536, 0 }, { "cycle", "65537", 65537, -1 },
+		{ "check", "all", 0, 0 },       { "check", "al", 0, -1 },
+		{ "check", "", 0, -1 },         { "check", "nonee", 0, -1 },
 	};
 
 	(void)state;

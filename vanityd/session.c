@@ -18,6 +18,7 @@
 
 #define READY_TIMEOUT_MS 35000
 #define STOP_TIMEOUT_MS 35000
+#define WEDGED_MS 2000 /* a daemon that takes longer for its status takes for ever */
 #define STOP_PATIENCE_MS 5000u
 
 uint64_t session_now_ns(void)
@@ -100,12 +101,26 @@ static int refuse_lacking(const struct plan *plan)
 	return result;
 }
 
-int session_load(struct session *s, const char *path, int dev, int quiet)
+static int plan_for(struct session *s, int huge_pages)
 {
 	struct plan_host host = { 0 };
-	int result;
+	int result = load_host(&host);
 
+	if (result != EXIT_OK)
+		return result;
+	if (!huge_pages)
+		host.huge_page_bytes = 0;
+	host.ignore_cores = (uint32_t)s->dev;
+	result = load_plan(s->path, &host, geteuid() == 0 && !s->dev ? LOAD_ROOT_ONLY : 0, s->plan);
+	if (result == EXIT_OK)
+		result = refuse_unbuilt(s->plan);
+	return result != EXIT_OK ? result : refuse_lacking(s->plan);
+}
+
+int session_load(struct session *s, const char *path, int dev, int quiet)
+{
 	memset(s, 0, sizeof(*s));
+	s->path = path;
 	s->begun_ns = session_now_ns();
 	s->stop_fd = s->signal_fd = -1;
 	s->setup.keeper_fd = s->setup.keeper_pidfd = -1;
@@ -118,19 +133,7 @@ int session_load(struct session *s, const char *path, int dev, int quiet)
 	s->plan = calloc(1, sizeof(*s->plan));
 	if (s->plan == NULL)
 		return EXIT_FAILED;
-	result = load_host(&host);
-	if (result != EXIT_OK)
-		return result;
-	if (dev) {
-		host.huge_page_bytes = 0;
-		host.ignore_cores = 1;
-	}
-	result = load_plan(path, &host, geteuid() == 0 && !dev ? LOAD_ROOT_ONLY : 0, s->plan);
-	if (result == EXIT_OK)
-		result = refuse_unbuilt(s->plan);
-	if (result == EXIT_OK)
-		result = refuse_lacking(s->plan);
-	return result;
+	return plan_for(s, !dev);
 }
 
 /* --- raise --------------------------------------------------------------------------------- */
@@ -260,13 +263,27 @@ static void log_show(const char *path)
 	fclose(file);
 }
 
-int session_raise(struct session *s, json_t **ret_status)
+/* Setup; once more with small pages where the machine has no huge ones to spare and the topology
+ * does not require them. Said, never silent. */
+static int set_up(struct session *s)
 {
 	struct setup_options options = { .dev = s->dev, .stage = stage, .context = s };
+	int result = setup_start(s->plan, &options, &s->setup);
+
+	if (result != EXIT_MACHINE || s->plan->host.huge_page_bytes == 0 ||
+	    s->plan->require_hugepages == PLAN_REQUIRE_ON)
+		return result;
+	fprintf(stderr, "vanityd: %s\nvanityd: once more with small pages\n", s->setup.error);
+	result = plan_for(s, 0);
+	return result != EXIT_OK ? result : setup_start(s->plan, &options, &s->setup);
+}
+
+int session_raise(struct session *s, json_t **ret_status)
+{
 	json_t *answer = NULL;
 	int result, error;
 
-	result = setup_start(s->plan, &options, &s->setup);
+	result = set_up(s);
 	tell_inactive(s);
 	if (result != EXIT_OK) {
 		fprintf(stderr, "vanityd: %s\n", s->setup.error);
@@ -325,7 +342,11 @@ int system_stop(const char *system, const char *control, json_t **ret_sums)
 	int error, result;
 
 	*ret_sums = NULL;
-	error = ask(control, json_pack("{s:s}", "verb", "stop"), -1, STOP_TIMEOUT_MS, &answer);
+	error = ask(control, json_pack("{s:s}", "verb", "status"), -1, WEDGED_MS, &answer);
+	json_decref(answer);
+	answer = NULL;
+	if (error == 0)
+		error = ask(control, json_pack("{s:s}", "verb", "stop"), -1, STOP_TIMEOUT_MS, &answer);
 	if (error == 0 && control_exit(answer) == EXIT_DENIED) {
 		fprintf(stderr, "vanityd: %s\n", control_words(answer));
 		json_decref(answer);

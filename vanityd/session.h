@@ -21,6 +21,7 @@
 
 struct session {
 	struct plan *plan;
+	const char *path; /* borrowed: its topology */
 	struct setup_result setup;
 	int dev, quiet;
 	int raised; /* setup_start succeeded and nothing undid it yet */

@@ -135,21 +135,59 @@ static uint32_t bind_fill_pools(const struct plan *plan, uint32_t shard,
 	return n;
 }
 
-/* What the consumer of a channel can hold at most of frames that may come through it. */
-static uint32_t bind_state_max(const struct plan *plan, const struct plan_channel *c)
+static bool channels_share(const struct plan_channel *a, const struct plan_channel *b)
+{
+	for (uint32_t i = 0; i < a->pool_count; i++)
+		for (uint32_t k = 0; k < b->pool_count; k++)
+			if (a->pool[i] == b->pool[k])
+				return true;
+	return false;
+}
+
+/* Frames that a shard can have from all inputs that share a pool with a channel, and how many
+ * such inputs there are. */
+static uint64_t bind_inputs(const struct plan *plan, uint32_t shard, const struct plan_channel *c,
+			    uint32_t *ret_count)
 {
 	uint64_t sum = 0;
 
+	*ret_count = 0;
 	for (uint32_t i = 0; i < plan->channel_count; i++) {
-		const struct plan_channel *other = &plan->channel[i];
-		bool shares = false;
-
-		if (other->consumer != c->consumer)
+		if (plan->channel[i].consumer != shard || !channels_share(&plan->channel[i], c))
 			continue;
-		for (uint32_t k = 0; k < other->pool_count * c->pool_count; k++)
-			shares |= other->pool[k / c->pool_count] == c->pool[k % c->pool_count];
-		if (shares)
-			sum += other->lend;
+		sum += plan->channel[i].lend;
+		*ret_count += 1;
+	}
+	return sum;
+}
+
+/*
+ * How many frames an honest consumer of a channel may state. A successor with several lenders of
+ * one pool states to each what it has from any of them, and a successor above it takes that for
+ * its own ledger: where two ways of a pool meet further down, any number can be honest.
+ */
+static uint32_t bind_state_max(const struct plan *plan, const struct plan_channel *c)
+{
+	bool reached[VANITY_SHARDS_MAX] = { false };
+	bool again = true;
+	uint32_t inputs;
+	uint64_t sum = bind_inputs(plan, c->consumer, c, &inputs);
+
+	reached[c->consumer] = true;
+	while (again) {
+		again = false;
+		for (uint32_t i = 0; i < plan->channel_count; i++) {
+			const struct plan_channel *down = &plan->channel[i];
+
+			if (!reached[down->producer] || reached[down->consumer] ||
+			    !channels_share(down, c))
+				continue;
+			(void)bind_inputs(plan, down->consumer, c, &inputs);
+			if (inputs > 1)
+				return c->frame_bits;
+			reached[down->consumer] = true;
+			again = true;
+		}
 	}
 	return sum < c->frame_bits ? (uint32_t)sum : c->frame_bits;
 }

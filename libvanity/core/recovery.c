@@ -105,19 +105,15 @@ static bool rx_may_have(const struct vanity_rx *rx, uint32_t local)
 	return from == (uint32_t)(rx - rx->ch.self->rx) || from == FROM_MANY;
 }
 
-/* Everything we have from this channel: in hand, in a device, lent on, or named in slots that
- * we have seen and not taken. */
-static void rx_state_held(struct vanity_rx *rx)
+static uint32_t rx_state_with(struct vanity_rx *rx, bool adopted)
 {
 	struct channel *ch = &rx->ch;
+	uint32_t count = 0;
 
 	words_clear(rx->held, channel_words(ch));
-	/* With what borrowers claimed beyond what is possible, the statement would count as empty
-	 * and cost the honest ones their frames: then only what we took ourselves is stated. */
 	CHANNEL_EACH_FRAME(ch, p, n)
 		if (rx_may_have(rx, p->local + n) &&
-		    (rx->hand_count + ch->self->many_count <= ch->bind->state_max ||
-		     !shard_adopted(ch->self, p->local + n)))
+		    (adopted || !shard_adopted(ch->self, p->local + n)))
 			bit_store(rx->held, p->bit + n);
 	for (uint64_t at = rx->taken; at != rx->tail; at++) {
 		uint64_t word0 = wire_load(&rx->slot[(at & ch->slot_mask) * 2]);
@@ -128,6 +124,21 @@ static void rx_state_held(struct vanity_rx *rx)
 		    channel_local(ch, (uint32_t)word0, &p) != LOCAL_NONE)
 			bit_store(rx->held, channel_bit(p, (uint32_t)word0));
 	}
+	for (uint32_t i = 0; i < channel_words(ch); i++)
+		count += bits_count(wire_load(&rx->held[i]));
+	return count;
+}
+
+/*
+ * Everything we have from this channel: in hand, in a device, lent on, or named in slots that
+ * we have seen and not taken. A lender that lives keeps what is on its ledger, however much we
+ * name. To one without a ledger too much counts as nothing: then what borrowers claimed when we
+ * started stays out, for the sake of what we took ourselves.
+ */
+static void rx_state_held(struct vanity_rx *rx, bool lender_lives)
+{
+	if (rx_state_with(rx, true) > rx->ch.bind->state_max && !lender_lives)
+		(void)rx_state_with(rx, false);
 }
 
 /* What we gave back and the dead producer may not have passed on. Told, never acted on. */
@@ -172,7 +183,7 @@ static void rx_detach(struct vanity_rx *rx, uint64_t generation)
 		wire_store(&rx->mine->cut, rx->tail);
 		wire_store(&rx->mine->lane_at, rx->lane_tail);
 		if (ch->pool_count > 0) {
-			rx_state_held(rx);
+			rx_state_held(rx, false);
 			rx_state_back(rx);
 		}
 	}
@@ -186,6 +197,13 @@ static void rx_join(struct vanity_rx *rx, uint64_t generation)
 }
 
 /* --- the producer's end -------------------------------------------------------------------- */
+
+/* Items given up. Where they carry frames the settlement counts those, one by one. */
+static void tx_skip(struct vanity_tx *tx, uint64_t items)
+{
+	if (tx->ch.pool_count == 0)
+		cell_add(&tx->ch.cell->skipped, items);
+}
 
 static void tx_detach(struct vanity_tx *tx, uint64_t generation)
 {
@@ -208,12 +226,12 @@ static void tx_detach(struct vanity_tx *tx, uint64_t generation)
 		} else {
 			tx->resume = tx->published;
 			tx->doubt_at = tx->doubt_end = tx->published;
-			cell_add(&ch->cell->skipped, tx->published - tx->head);
+			tx_skip(tx, tx->published - tx->head);
 		}
 	} else if (channel_has_joined(ch)) {
 		tx->resume = tx->published;
 		tx->doubt_at = tx->doubt_end = tx->published;
-		cell_add(&ch->cell->skipped, tx->published - tx->head);
+		tx_skip(tx, tx->published - tx->head);
 	}
 	wire_store(&tx->mine->resume, tx->resume);
 	channel_detached(ch, &tx->mine->detached, generation);
@@ -384,7 +402,7 @@ static void tx_settle_nothing(struct vanity_tx *tx, uint64_t generation)
 		memset(self->scratch, 0, (size_t)self->scratch_words * 16);
 		tx_settle(tx, self->scratch, self->scratch + self->scratch_words, tx->tail);
 	}
-	cell_add(&ch->cell->skipped, tx->tail - tx->resume);
+	tx_skip(tx, tx->tail - tx->resume);
 	tx->published = tx->resume = tx->doubt_at = tx->doubt_end = tx->tail;
 	tx->head = tx->head_seen = tx->tail;
 	wire_store_release(&tx->mine->tail, tx->tail);
@@ -641,10 +659,9 @@ static void rx_adopt(struct vanity_rx *rx)
 {
 	struct channel *ch = &rx->ch;
 	struct vanity_shard *self = ch->self;
-	uint64_t at = 0;
+	bool resumes = channel_resumes(ch, &rx->peer->detached);
+	uint64_t at = resumes ? wire_load(&rx->peer->resume) : 0;
 
-	if (channel_resumes(ch, &rx->peer->detached))
-		at = wire_load(&rx->peer->resume);
 	rx->head = rx->taken = rx->tail = rx->tail_seen = at;
 	wire_store(&rx->mine->head, at);
 	wire_store(&rx->mine->taken, at);
@@ -652,7 +669,7 @@ static void rx_adopt(struct vanity_rx *rx)
 	wire_store(&rx->mine->cut, at);
 	wire_store(&rx->mine->lane_at, 0);
 	if (ch->pool_count > 0) {
-		rx_state_held(rx);
+		rx_state_held(rx, resumes);
 		words_clear(rx->back, channel_words(ch));
 		/* News of frames handled below goes up the way the frames would have gone. */
 		CHANNEL_EACH_FRAME(ch, p, n)

@@ -347,6 +347,9 @@ static int shard_inputs_empty(struct vanity_shard *self)
 	for (uint32_t i = 0; i < self->rx_count; i++) {
 		struct vanity_rx *rx = &self->rx[i];
 
+		/* A refused channel is empty for its reader: what it still names is nobody's. */
+		if (rx->ch.fault != CHANNEL_OK)
+			continue;
 		if (rx->tail != rx->taken)
 			return 0;
 		if (rx->ch.open && wire_load_acquire(&rx->peer->tail) != rx->tail)

@@ -540,9 +540,7 @@ static int begin(struct keeper *k, const char **ret_what)
 	/* Beside the namespaces, which take as long. */
 	daemon_start(k);
 	*ret_what = "namespaces";
-	for (uint32_t i = 0; i < k->plan->shard_count && error == 0; i++)
-		error = keeper_namespaces(k, i);
-	return error;
+	return keeper_namespaces(k);
 }
 
 int main(void)

@@ -52,7 +52,7 @@ struct keeper {
 
 /* keeper_start.c */
 int keeper_prepare(struct keeper *k, const char **ret_what); /* 0, or -errno */
-int keeper_namespaces(struct keeper *k, uint32_t shard);
+int keeper_namespaces(struct keeper *k); /* of all shards; 0, or -errno */
 int keeper_shard_start(struct keeper *k, uint32_t shard, uint32_t generation);
 int keeper_daemon_start(struct keeper *k);
 const char *keeper_step(uint32_t n); /* name of a shard's step */

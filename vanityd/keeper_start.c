@@ -145,7 +145,7 @@ static long limit(int what, uint64_t value)
 	return CALL_4(__NR_prlimit64, 0, what, both, NULL);
 }
 
-/* Locked memory as much as is mapped; where the host's own limit is lower, that one stays. */
+/* Locked memory as much as is private; where the host's own limit is lower, that one stays. */
 static long limit_locked(uint64_t value)
 {
 	long error = limit(RLIMIT_MEMLOCK, value);
@@ -167,7 +167,7 @@ static long step_limits(struct child *c)
 		{ RLIMIT_DATA, c->s->data_bytes },
 		{ RLIMIT_NOFILE, c->fd_end },
 	};
-	long error = limit_locked(c->s->address_bytes);
+	long error = limit_locked(c->s->data_bytes);
 
 	for (uint32_t i = 0; i < sizeof(list) / sizeof(list[0]) && error == 0; i++)
 		error = limit(list[i].what, list[i].value);
@@ -438,17 +438,25 @@ int keeper_daemon_start(struct keeper *k)
 
 /* --- once ---------------------------------------------------------------------------------- */
 
-static int opened[NAMESPACES]; /* by the child below, in the table it shares */
+/* Taking the old root away waits for all CPUs (RCU), so several are made at a time. */
+#define HELPERS 16u
 
-static long namespaces_make(void)
+static struct helper {
+	int opened[NAMESPACES]; /* in the table it shares with us */
+	long error;
+	pid_t pid;
+	uint8_t stack[CHILD_STACK_BYTES / 4] __attribute__((aligned(64)));
+} helpers[HELPERS];
+
+static long namespaces_make(struct helper *h)
 {
 	long error = CALL_1(__NR_unshare, CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
 						  CLONE_NEWCGROUP | CLONE_NEWNS);
 
 	for (uint32_t i = 0; i < NAMESPACES && error == 0; i++) {
-		opened[i] = (int)CALL_4(__NR_openat, AT_FDCWD, namespace_path[i],
-					O_RDONLY | O_CLOEXEC, 0);
-		error = opened[i] < 0 ? opened[i] : 0;
+		h->opened[i] = (int)CALL_4(__NR_openat, AT_FDCWD, namespace_path[i],
+					   O_RDONLY | O_CLOEXEC, 0);
+		error = h->opened[i] < 0 ? h->opened[i] : 0;
 	}
 	/* The host's name is nobody's business in there. */
 	error = error ? error : CALL_2(__NR_sethostname, "shard", 5);
@@ -465,32 +473,97 @@ static long namespaces_make(void)
 
 static void namespaces_run(void *context)
 {
-	struct child *c = context;
+	struct helper *h = context;
 
-	c->error = namespaces_make();
+	h->error = namespaces_make(h);
 	call_exit(0);
 }
 
-int keeper_namespaces(struct keeper *k, uint32_t shard)
+static long helper_start(struct helper *h)
 {
 	struct clone_args args = {
-		/* It shares our table, so what it opens is ours. */
-		.flags = CLONE_VM | CLONE_VFORK | CLONE_FILES,
-		.stack = (uint64_t)(uintptr_t)child_stack,
-		.stack_size = sizeof(child_stack),
+		.flags = CLONE_VM | CLONE_FILES,
+		.stack = (uint64_t)(uintptr_t)h->stack,
+		.stack_size = sizeof(h->stack),
 		.exit_signal = SIGCHLD,
 	};
-	long pid;
+	long pid = arch_clone_call(&args, sizeof(args), namespaces_run, h);
 
-	child.error = 0;
-	pid = arch_clone_call(&args, sizeof(args), namespaces_run, &child);
-	if (pid < 0)
-		return (int)pid;
-	while (waitpid((pid_t)pid, NULL, 0) < 0 && errno == EINTR)
+	h->pid = pid > 0 ? (pid_t)pid : 0;
+	return pid > 0 ? 0 : pid;
+}
+
+static int helper_end(struct helper *h, struct keeper_shard *s)
+{
+	int error;
+
+	if (h->pid == 0)
+		return 0;
+	while (waitpid(h->pid, NULL, 0) < 0 && errno == EINTR)
 		;
-	for (uint32_t i = 0; i < NAMESPACES && child.error == 0; i++)
-		k->shard[shard].ns[i] = keeper_keep(opened[i]);
-	return (int)child.error;
+	error = (int)h->error;
+	for (uint32_t i = 0; i < NAMESPACES && error == 0; i++) {
+		s->ns[i] = keeper_keep(h->opened[i]);
+		error = s->ns[i] < 0 ? s->ns[i] : 0;
+	}
+	return error;
+}
+
+int keeper_namespaces(struct keeper *k)
+{
+	long error = 0;
+
+	for (uint32_t first = 0; first < k->plan->shard_count && error == 0; first += HELPERS) {
+		uint32_t n = k->plan->shard_count - first;
+
+		n = n < HELPERS ? n : HELPERS;
+		for (uint32_t i = 0; i < n; i++) {
+			long one = helper_start(&helpers[i]);
+
+			error = error ? error : one;
+		}
+		for (uint32_t i = 0; i < n; i++) {
+			int one = helper_end(&helpers[i], &k->shard[first + i]);
+
+			error = error ? error : one;
+		}
+	}
+	return (int)error;
+}
+
+/* Every page of a descriptor present and locked, for all generations at once: what a shard does
+ * itself it would do again at each restart, which costs 80 us. */
+static int lock_pages(int fd, uint64_t bytes)
+{
+	void *at = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
+
+	if (at == MAP_FAILED)
+		return -errno;
+	if (mlock(at, bytes) == 0)
+		return 0;
+	munmap(at, bytes);
+	return -errno;
+}
+
+/* Huge pages are never swapped; what has small ones is locked here. */
+static void memory_lock(struct keeper *k)
+{
+	int error = 0;
+
+	for (uint32_t i = 0; i < k->plan->region_count && error == 0; i++) {
+		const struct plan_region *r = &k->plan->region[i];
+
+		if (r->page_bytes <= k->plan->host.page_bytes)
+			error = lock_pages(keeper_fd_region(i, PLAN_RO), r->bytes);
+	}
+	for (uint32_t i = 0; i < k->plan->shard_count && error == 0; i++) {
+		int fd = keeper_fd_shard(k->plan, i) + KEEPER_SHARD_IMAGE;
+		struct stat st;
+
+		error = fstat(fd, &st) != 0 ? -errno : lock_pages(fd, (uint64_t)st.st_size);
+	}
+	if (error != 0)
+		k->inactive |= 1u << SETUP_INACTIVE_LOCKED;
 }
 
 /* Deny all that this kernel knows to deny. */
@@ -574,8 +647,9 @@ static int limits_make(struct keeper *k, uint32_t shard)
 		/* Its guard, and room to align a huge page. */
 		s->address_bytes += r->bytes + 2ull * r->page_bytes;
 	}
-	if (getrlimit(RLIMIT_MEMLOCK, &locked) == 0 && locked.rlim_max < s->address_bytes) {
-		locked.rlim_cur = locked.rlim_max = s->address_bytes;
+	/* Private memory is the shard's to lock. */
+	if (getrlimit(RLIMIT_MEMLOCK, &locked) == 0 && locked.rlim_max < s->bind->memory_bytes) {
+		locked.rlim_cur = locked.rlim_max = s->data_bytes;
 		if (setrlimit(RLIMIT_MEMLOCK, &locked) != 0)
 			k->inactive |= 1u << SETUP_INACTIVE_LOCKED;
 	}
@@ -593,6 +667,7 @@ int keeper_prepare(struct keeper *k, const char **ret_what)
 		error = limits_make(k, i);
 	if (error != 0)
 		return error;
+	memory_lock(k);
 	*ret_what = "bounding set";
 	return (int)bounds_drop();
 }

@@ -104,8 +104,7 @@ static void table_start(struct table *t, const struct filter_facts *facts)
 	    clear(2, PROT_EXEC), any, any);
 	ADD(mprotect, "prot without PROT_EXEC", "taking write access from relocated tables",
 	    clear(2, PROT_EXEC), any, any);
-	ADD(mlockall, "MCL_CURRENT", "a running shard never faults a page in", low(0, 1, 1), any, any);
-	ADD(madvise, "populate only", "pre-faulting the image where locking is not allowed",
+	ADD(madvise, "populate only", "pre-faulting the image: a running shard faults no page in",
 	    low(2, ADVISE_POPULATE_READ, ADVISE_POPULATE_WRITE), any, any);
 	ADD(lseek, "", "lengths of the bind block and of the config", any, any, any);
 	ADD(close_range, "", "giving descriptors up after mapping", any, any, any);

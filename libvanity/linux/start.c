@@ -11,7 +11,6 @@
 #define ADVISE_POPULATE_READ 22 /* Linux 5.14; older headers lack it */
 #define ADVISE_POPULATE_WRITE 23
 #define SEEK_TO_END 2
-#define LOCK_CURRENT 1 /* MCL_CURRENT */
 #define PAGE_BYTES_MIN 4096u
 
 #if defined(__x86_64__)
@@ -118,13 +117,17 @@ static const void *map_file(int fd, uint64_t *ret_bytes, int failure)
 
 static void map_private(uint64_t at, uint64_t bytes)
 {
-	long result = CALL_6(__NR_mmap, at, bytes, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_POPULATE, -1, 0);
+	const long flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_POPULATE;
+	long result = CALL_6(__NR_mmap, at, bytes, PROT_READ | PROT_WRITE, flags | MAP_LOCKED, -1, 0);
 
+	/* More than RLIMIT_MEMLOCK allows: present all the same, but it may be swapped out. */
+	if (call_failed(result))
+		result = CALL_6(__NR_mmap, at, bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
 	if (call_failed(result))
 		call_exit(START_EXIT_MEMORY);
 }
 
+/* Its pages are present and locked already, by the keeper, once for all generations. */
 static void map_region(uint64_t at, const struct bind_region *region, int fd)
 {
 	int rights = region->right == PLAN_RW ? PROT_READ | PROT_WRITE : PROT_READ;
@@ -270,9 +273,5 @@ void start_entry(const uint64_t *stack)
 	CALL_3(__NR_close_range, BIND_FD_BLOCK, BIND_FD_BLOCK, 0);
 	CALL_3(__NR_close_range, BIND_FD_CONFIG, BIND_FD_CONFIG, 0);
 	CALL_3(__NR_close_range, BIND_FD_NEIGHBOURS + bind->neighbour_count, ~0u, 0);
-
-	/* Everything is present already; locked it also stays so. Refused where RLIMIT_MEMLOCK is
-	 * low, which `start` says in its first line. */
-	CALL_1(__NR_mlockall, LOCK_CURRENT);
 	arch_stack_call((void *)stack_top, start_main_call, start);
 }

@@ -30,8 +30,8 @@
 #include "core/bind.h"
 #include "core/shard.h"
 
-#define START_STACK_BYTES (128u << 10)
-#define START_FAULT_STACK_BYTES (16u << 10) /* plus what the CPU's registers need */
+#define START_STACK_BYTES (64u << 10)
+#define START_FAULT_STACK_BYTES (8u << 10) /* plus what the CPU's registers need */
 
 enum start_exit {
 	START_EXIT_FAULT = 70, /* vanity_fatal, or a fault signal sent by somebody */

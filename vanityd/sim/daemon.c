@@ -48,40 +48,43 @@ static void orders_apply(uint32_t shard, uint32_t port, uint64_t value)
 	orders_changed(shard);
 }
 
+/* Deliver what is due for a shard by @now. */
+static void orders_deliver(uint32_t shard, uint64_t now)
+{
+	struct world_shard *s = &world.shard[shard];
+	uint32_t n = 0;
+
+	while (n < s->late_count && s->late[n].due <= now) {
+		struct late_order o = s->late[n++];
+
+		orders_apply(shard, o.port, o.value);
+	}
+	s->late_count -= n;
+	memmove(s->late, s->late + n, s->late_count * sizeof(s->late[0]));
+}
+
 /* An order to a shard whose orders are to be late lies in the post for a while. */
 static void orders_send(uint32_t shard, uint32_t port, uint64_t value)
 {
 	struct world_shard *s = &world.shard[shard];
 	uint64_t due = sim.now + s->late_ns;
 
-	if (s->late_count == 0 && s->late_ns == 0) {
+	/* A start takes back the word that let the forebear go, and never overtakes it. */
+	if (port == LATE_GO && value == 0)
+		orders_deliver(shard, SIM_NEVER);
+	if ((port == LATE_GO && value == 0) || (s->late_count == 0 && s->late_ns == 0)) {
 		orders_apply(shard, port, value);
 		return;
 	}
-	if (s->late_ns == 0)
-		due = s->late[s->late_count - 1].due; /* never before what was sent earlier */
 	s->late_ns = 0;
+	/* Never before what was sent earlier. */
+	if (s->late_count > 0 && s->late[s->late_count - 1].due > due)
+		due = s->late[s->late_count - 1].due;
 	if (s->late_count == LATE_MAX) {
 		world_fail("too many orders to %s in the post", party_name(shard));
 		return;
 	}
 	s->late[s->late_count++] = (struct late_order){ due, port, value };
-}
-
-static void orders_deliver(void)
-{
-	for (uint32_t i = 0; i < world.plan->shard_count; i++) {
-		struct world_shard *s = &world.shard[i];
-		uint32_t n = 0;
-
-		while (n < s->late_count && s->late[n].due <= sim.now) {
-			struct late_order o = s->late[n++];
-
-			orders_apply(i, o.port, o.value);
-		}
-		s->late_count -= n;
-		memmove(s->late, s->late + n, s->late_count * sizeof(s->late[0]));
-	}
 }
 
 void daemon_control(void)
@@ -157,6 +160,22 @@ static void daemon_look(void)
 
 /* --- acting -------------------------------------------------------------------------------- */
 
+/* A claim that cannot be true: a failure, unless its writer is meant to lie. */
+static void told_broken(const struct life_action *a)
+{
+	uint32_t number = world.plan->shard[a->shard].port[a->port].channel;
+	const struct plan_channel *c = &world.plan->channel[number];
+	uint32_t accused = c->producer == a->shard ? c->consumer : c->producer;
+
+	if (accused == world.hostile) {
+		world.refusals++;
+		return;
+	}
+	world_fail("%s refuses channel %s: fault %u, value %llx", party_name(a->shard), c->name,
+		   (uint32_t)(a->value >> 56),
+		   (unsigned long long)(a->value & 0x00ffffffffffffffull));
+}
+
 static void act(const struct life_action *a)
 {
 	switch (a->what) {
@@ -166,6 +185,9 @@ static void act(const struct life_action *a)
 		break;
 	case LIFE_DO_KILL:
 		sim_note("kill", a->shard, a->reason);
+		if (world.phase == DIRECT_STOP && !sim.party[a->shard].hung)
+			world_fail("%s does not drain: it is killed, %s", party_name(a->shard),
+				   life_fault_name(a->reason));
 		if (world.shard[a->shard].alive == a->value)
 			world_kill(a->shard, 9);
 		break;
@@ -185,9 +207,7 @@ static void act(const struct life_action *a)
 	case LIFE_DO_TELL:
 		sim_note("tell", (uint64_t)a->shard << 32 | a->reason, a->value);
 		if (a->reason == LIFE_EVENT_BROKEN)
-			world_fail("%s breaks a channel: fault %u, value %llx",
-				   party_name(a->shard), (uint32_t)(a->value >> 56),
-				   (unsigned long long)(a->value & 0x00ffffffffffffffull));
+			told_broken(a);
 		break;
 	case LIFE_DO_STOP_SYSTEM:
 		life_stop(&world.life);
@@ -231,17 +251,22 @@ static void daemon_entry(void *argument)
 		uint64_t next;
 		uint32_t n;
 
-		orders_deliver();
+		for (uint32_t i = 0; i < world.plan->shard_count; i++)
+			orders_deliver(i, sim.now);
 		daemon_look();
 		n = life_step(&world.life, &world.seen, world.action);
+		if (n > 0)
+			world.daemon_acted = sim.now;
 		for (uint32_t i = 0; i < n; i++)
 			act(&world.action[i]);
 		director_step();
 		daemon_control();
 		next = life_next_ns(&world.life, sim.now);
 		if (life_busy(&world.life) || world.phase != DIRECT_RUN) {
+			/* The longer nothing happens, the less often. */
 			uint64_t soon = sim.now + LOOK_BUSY_NS +
-					sim_random_below(&world.random, LOOK_BUSY_NS);
+					sim_random_below(&world.random, LOOK_BUSY_NS) +
+					(sim.now - world.daemon_acted) / 16;
 
 			/* At rest there is nothing to hurry for. */
 			if (!life_busy(&world.life) && world.phase != DIRECT_VERIFY)

@@ -34,6 +34,7 @@ struct frame {
 	uint32_t shard; /* holder, or who gave it back */
 	uint32_t channel; /* where it stands, or was given back into */
 	uint32_t producer, consumer; /* their generations when it was put */
+	uint64_t edge; /* the channel's, likewise */
 	uint32_t giver; /* generation that gave it back; 0: the news is out */
 	uint64_t at; /* position in the channel; of a frame given back: the lane's tail */
 };
@@ -48,6 +49,7 @@ struct channel {
 	struct entry *log;
 	uint32_t mask;
 	uint32_t producer; /* generation that puts */
+	uint64_t edge; /* generation of the channel it puts under */
 	uint64_t put_at; /* position of the next put */
 };
 
@@ -223,20 +225,24 @@ static uint32_t port_channel(const void *key, const char *name, uint32_t output)
 
 /* --- putting ------------------------------------------------------------------------------- */
 
-/* The producer's first put: where its generation goes on. Frames that its forebear had put
- * there or beyond were never seen by the consumer: they are lost. */
+/* The producer's first put under a generation, its own or the channel's: where it goes on. Frames
+ * that were put there or beyond under another one were never seen by the consumer: they are lost.
+ */
 static struct channel *channel_putting(uint32_t number)
 {
 	struct channel *c = &channel[number];
 	uint32_t generation = world.shard[sim.current].alive;
+	uint64_t edge = sim_peek(&tx_words(number)->joined);
 
-	if (c->producer == generation)
+	if (c->producer == generation && c->edge == edge)
 		return c;
 	c->producer = generation;
+	c->edge = edge;
 	c->put_at = sim_peek(&tx_words(number)->tail);
 	for (uint32_t i = 0; i < frame_count; i++)
 		if (frame[i].state == FRAME_SLOT && frame[i].channel == number &&
-		    frame[i].producer != generation && (int64_t)(frame[i].at - c->put_at) >= 0)
+		    (frame[i].producer != generation || frame[i].edge != edge) &&
+		    (int64_t)(frame[i].at - c->put_at) >= 0)
 			frame_lost(&frame[i]);
 	return c;
 }
@@ -279,6 +285,7 @@ void __wrap_vanity_tx_put(struct vanity_tx *tx, const struct vanity_ref *ref)
 	f->state = FRAME_SLOT;
 	f->channel = number;
 	f->at = at;
+	f->edge = c->edge;
 	f->producer = world.shard[p->producer].alive;
 	f->consumer = world.shard[p->consumer].alive;
 	say("put", ref->frame, number, at);
@@ -463,7 +470,8 @@ static void handed_out(uint32_t number)
 		world_fail("%s hands out frame %u while %s holds it", party_name(sim.current),
 			   number, party_name(f->shard));
 	if (f->state == FRAME_SLOT && f->producer == world.shard[c->producer].alive &&
-	    f->consumer == world.shard[c->consumer].alive)
+	    f->consumer == world.shard[c->consumer].alive &&
+	    f->edge == sim_peek(&tx_words(f->channel)->joined))
 		world_fail("%s hands out frame %u while it stands in channel %s",
 			   party_name(sim.current), number, c->name);
 	if (f->state == FRAME_SLOT)

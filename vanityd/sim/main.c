@@ -32,6 +32,7 @@ static const char help[] =
 	"                 late fw+50:10us, kill daemon@900\": before the N-th touch of its own,\n"
 	"                 or +N: so many after the fault before it;\n"
 	"                 \"random:1-4\": kills by the seed; \"mixed:1-4\": all kinds\n"
+	"  --hostile NAME what this shard writes may be refused by its neighbours\n"
 	"  --trace        print the schedule\n"
 	"  --touches      print the schedule and every touch, with what stood there before\n"
 	"  --json         one document vanity.sim/1\n"
@@ -41,7 +42,7 @@ static const char help[] =
 	"3 the topology is invalid.\n";
 
 struct totals {
-	uint64_t seeds, steps, switches, deaths, quiesces, unfired;
+	uint64_t seeds, steps, switches, deaths, quiesces, refusals, unfired;
 	struct ledger_items items;
 	struct port_sums ports;
 	uint64_t trace; /* of all runs */
@@ -71,6 +72,8 @@ static void reproduce(FILE *to)
 	fprintf(to, "  reproduce: vanityd sim %s --seed %" PRIu64, options.file, world.seed);
 	if (world.fault_count > 0)
 		fprintf(to, " --faults \"%s\"", text);
+	if (options.hostile != NULL)
+		fprintf(to, " --hostile %s", options.hostile);
 	if (options.steps != 0)
 		fprintf(to, " --steps %" PRIu64, options.steps);
 	fprintf(to, "\n");
@@ -153,6 +156,7 @@ static bool run(uint64_t seed, struct totals *t)
 	t->switches += sim.switches;
 	t->deaths += world.deaths;
 	t->quiesces += world.quiesces;
+	t->refusals += world.refusals;
 	t->unfired += faults_left();
 	t->items.begun += ledger_items.begun;
 	t->items.done += ledger_items.done;
@@ -182,8 +186,8 @@ static void tell(const struct totals *t)
 {
 	printf("%" PRIu64 " seed%s: sums exact\n", t->seeds, t->seeds == 1 ? "" : "s");
 	printf("  steps %" PRIu64 ", switches %" PRIu64 ", deaths %" PRIu64 ", quiesces %" PRIu64
-	       ", faults not reached %" PRIu64 "\n",
-	       t->steps, t->switches, t->deaths, t->quiesces, t->unfired);
+	       ", channels refused %" PRIu64 ", faults not reached %" PRIu64 "\n",
+	       t->steps, t->switches, t->deaths, t->quiesces, t->refusals, t->unfired);
 	printf("  items begun %" PRIu64 ", done %" PRIu64 ", dropped %" PRIu64 ", lost %" PRIu64
 	       " (in doubt %" PRIu64 ", lost in hand %" PRIu64 ", handled late %" PRIu64 ")\n",
 	       t->items.begun, t->items.done, t->items.dropped, t->items.lost, t->ports.in_doubt,
@@ -199,9 +203,10 @@ static void tell_json(const struct totals *t, bool sound)
 	faults_print(text, sizeof(text));
 	printf("{\"schema\":\"vanity.sim/1\",\"system\":\"%s\",\"sound\":%s,\"seeds\":%" PRIu64
 	       ",\"seed\":%" PRIu64 ",\"steps\":%" PRIu64 ",\"switches\":%" PRIu64
-	       ",\"deaths\":%" PRIu64 ",\"quiesces\":%" PRIu64 ",\"trace\":\"%016" PRIx64 "\"",
+	       ",\"deaths\":%" PRIu64 ",\"quiesces\":%" PRIu64 ",\"refused\":%" PRIu64
+	       ",\"trace\":\"%016" PRIx64 "\"",
 	       plan.system, sound ? "true" : "false", t->seeds, world.seed, t->steps, t->switches,
-	       t->deaths, t->quiesces, t->seeds == 1 ? sim.trace : t->trace);
+	       t->deaths, t->quiesces, t->refusals, t->seeds == 1 ? sim.trace : t->trace);
 	printf(",\"items\":{\"begun\":%" PRIu64 ",\"done\":%" PRIu64 ",\"dropped\":%" PRIu64
 	       ",\"lost\":%" PRIu64 ",\"in_doubt\":%" PRIu64 ",\"lost_in_hand\":%" PRIu64
 	       ",\"handled_late\":%" PRIu64 "}",
@@ -259,6 +264,7 @@ static int arguments(int argc, char **argv)
 		{ "steps", required_argument, NULL, 'n' },
 		{ "faults", required_argument, NULL, 'f' },
 		{ "trace", no_argument, NULL, 't' },
+		{ "hostile", required_argument, NULL, 'x' },
 		{ "touches", no_argument, NULL, 'T' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
@@ -286,6 +292,9 @@ static int arguments(int argc, char **argv)
 			break;
 		case 'f':
 			options.faults = optarg;
+			break;
+		case 'x':
+			options.hostile = optarg;
 			break;
 		case 't':
 			options.trace = true;

@@ -2,6 +2,8 @@
 /* world.c: the keeper's part of a simulated system, and the scheduler's hooks. See world.h. */
 #include "world.h"
 
+#include "topology/topology.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -288,6 +290,13 @@ int world_prepare(const struct plan *plan, const struct options *options, char *
 {
 	world.plan = plan;
 	world.options = options;
+	world.hostile =
+		options->hostile != NULL ? plan_shard_find(plan, options->hostile) : PLAN_NONE;
+	if (options->hostile != NULL && world.hostile == PLAN_NONE) {
+		snprintf(ret_words, WORDS_BYTES, "--hostile %.40s: no such shard",
+			 options->hostile);
+		return -1;
+	}
 	if (memory_map() != 0 || ledger_prepare() != 0) {
 		snprintf(ret_words, WORDS_BYTES, "no memory for the plan's regions");
 		return -1;
@@ -305,8 +314,10 @@ void world_begin(uint64_t seed)
 	world.seed = seed;
 	world.failed = false;
 	world.deaths = world.deaths_in_recovery = 0;
+	world.refusals = 0;
 	world.daemon_generation = 0;
 	world.daemon_alive = 0;
+	world.daemon_acted = 0;
 	sim_init(seed, &host, world.plan->shard_count + 2);
 	sim.step_limit = STEPS_HARD_LIMIT;
 	sim_random_init(&world.random, seed, 2);

@@ -124,6 +124,7 @@ struct options {
 	const char *file;
 	const char *faults; /* as given; NULL none */
 	uint64_t steps; /* 0: until the flow rests */
+	const char *hostile; /* a shard whose neighbours may refuse what it says; NULL none */
 	bool trace, touches;
 };
 
@@ -147,6 +148,7 @@ struct world {
 	uint32_t daemon_generation;
 	uint32_t daemon_party;
 	uint32_t daemon_alive;
+	uint64_t daemon_acted; /* when the policy last wanted something */
 	wire_u64 daemon_word; /* it sleeps on its event alone */
 
 	/* The director; outlives daemons, as an operator does. */
@@ -170,7 +172,8 @@ struct world {
 	bool failed;
 	char words[WORDS_BYTES];
 	uint64_t failed_step, failed_now;
-	const char *program_missing;
+	uint32_t hostile; /* shard, or PLAN_NONE */
+	uint64_t refusals; /* channels broken by what the hostile one wrote */
 };
 
 extern struct world world;

@@ -96,7 +96,7 @@ void control_serve(struct control *control, uint64_t now_ns);
 int control_sending(const struct control *control);
 
 uint32_t control_client_rights(const struct control_client *client);
-const char *control_client_name(const struct control_client *client); /* "uid 1000 pid 77" */
+const char *control_client_name(const struct control_client *client); /* "uid 1000" */
 uint32_t control_client_index(const struct control_client *client);
 
 /** control_answer() - @result is stolen; may be NULL. @words: may be NULL */

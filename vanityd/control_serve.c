@@ -139,7 +139,12 @@ static void clients_accept(struct control *control, uint64_t now_ns)
 		client->state = CLIENT_ASKING;
 		client->since_ns = now_ns;
 		client->rights = rights_of(control, fd, &peer);
-		snprintf(client->name, sizeof(client->name), "uid %u pid %d", peer.uid, peer.pid);
+		/* A peer outside our pid namespace has no number here. */
+		if (peer.pid > 0)
+			snprintf(client->name, sizeof(client->name), "uid %u pid %d", peer.uid,
+				 peer.pid);
+		else
+			snprintf(client->name, sizeof(client->name), "uid %u", peer.uid);
 	}
 }
 

@@ -143,6 +143,7 @@ static void stage(void *context, const char *what)
 	struct session *s = context;
 	size_t used = strlen(s->stages);
 
+	s->stage = what;
 	if (s->quiet)
 		return;
 	if (s->dev)
@@ -271,7 +272,8 @@ static int set_up(struct session *s)
 	int result = setup_start(s->plan, &options, &s->setup);
 
 	if (result != EXIT_MACHINE || s->plan->host.huge_page_bytes == 0 ||
-	    s->plan->require_hugepages == PLAN_REQUIRE_ON)
+	    s->plan->require_hugepages == PLAN_REQUIRE_ON || s->stage == NULL ||
+	    strcmp(s->stage, "memory") != 0)
 		return result;
 	fprintf(stderr, "vanityd: %s\nvanityd: once more with small pages\n", s->setup.error);
 	result = plan_for(s, 0);

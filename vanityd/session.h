@@ -28,6 +28,7 @@ struct session {
 	int stop_fd; /* readable: a signal asked us to stop, or the keeper is gone; or -1 */
 	int signal_fd;
 	uint64_t begun_ns;
+	const char *stage; /* the last one setup began; borrowed */
 	char stages[2048]; /* progress lines kept back behind the first line of --dev */
 };
 

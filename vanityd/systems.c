@@ -33,21 +33,23 @@ static void found_add(struct found *found, const char *name)
 		if (strcmp(found->name[i], name) == 0)
 			return;
 	if (found->count < SYSTEMS_MAX)
-		snprintf(found->name[found->count++], sizeof(found->name[0]), "%s", name);
+		snprintf(found->name[found->count++], sizeof(found->name[0]), "%.*s",
+			 (int)VANITY_NAME_MAX, name);
 }
 
 static void find_in(struct found *found, const char *root)
 {
 	DIR *dir = opendir(root);
 	struct dirent *entry;
-	char path[PATHS_BYTES + 300];
+	char path[PATHS_BYTES + VANITY_NAME_MAX + 16];
 
 	if (dir == NULL)
 		return;
 	while ((entry = readdir(dir)) != NULL) {
 		if (!systems_name_valid(entry->d_name))
 			continue;
-		snprintf(path, sizeof(path), "%s/%s/control", root, entry->d_name);
+		snprintf(path, sizeof(path), "%s/%.*s/control", root, (int)VANITY_NAME_MAX,
+			 entry->d_name);
 		if (access(path, F_OK) == 0)
 			found_add(found, entry->d_name);
 	}

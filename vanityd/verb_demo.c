@@ -438,11 +438,10 @@ static int arguments(struct demo *demo, int argc, char **argv)
 
 int verb_demo(int argc, char **argv)
 {
-	struct demo *demo = calloc(1, sizeof(*demo));
+	static struct demo the_demo;
+	struct demo *demo = &the_demo;
 	int result;
 
-	if (demo == NULL)
-		return EXIT_FAILED;
 	demo->hop_p50 = demo->hop_p99 = demo->recovered_ns = -1;
 	if (arguments(demo, argc, argv) != EXIT_OK) {
 		fputs(usage, stderr);

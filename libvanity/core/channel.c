@@ -83,7 +83,14 @@ void tx_disown(struct vanity_shard *self, uint32_t local, uint32_t frame)
 /* A frame that is in nobody's hand below us goes to where we have it from. */
 void tx_home(struct vanity_shard *self, uint32_t local, uint32_t frame)
 {
-	uint32_t from = shard_forget(self, local);
+	uint32_t from;
+
+	if (self->guest[local] != FROM_NOTHING) {
+		/* Given back below us while we still have it as a guest: free when we are done. */
+		self->to[local] = TO_NOBODY;
+		return;
+	}
+	from = shard_forget(self, local);
 
 	if (from == FROM_POOL) {
 		for (uint32_t i = 0; i < self->pool_count; i++) {
@@ -180,14 +187,19 @@ static uint32_t rx_accept(struct vanity_rx *rx, const wire_u64 *slot, uint64_t a
 		return CHANNEL_FRAME_UNKNOWN;
 	if ((uint64_t)offset + length > pool->frame_bytes)
 		return CHANNEL_FRAME_BOUNDS;
-	if (self->from[local] != FROM_NOTHING) {
-		if (!shard_adopted(self, local))
-			return CHANNEL_FRAME_TWICE;
-		tx_disown(self, local, frame);
-	}
 	if (rx->hand_count - rx->adopted_count >= ch->bind->lend)
 		return CHANNEL_LEND_EXCEEDED;
-	self->from[local] = (uint8_t)(rx - self->rx);
+	if (self->from[local] == FROM_POOL && self->to[local] != TO_NOBODY &&
+	    self->guest[local] == FROM_NOTHING) {
+		self->guest[local] = (uint8_t)(rx - self->rx);
+	} else {
+		if (self->from[local] != FROM_NOTHING) {
+			if (!shard_adopted(self, local))
+				return CHANNEL_FRAME_TWICE;
+			tx_disown(self, local, frame);
+		}
+		self->from[local] = (uint8_t)(rx - self->rx);
+	}
 	rx->hand_count++;
 	ret_ref->frame = frame;
 	ret_ref->offset = (uint16_t)offset;
@@ -241,10 +253,18 @@ void vanity_rx_give_back(struct vanity_rx *rx, const struct vanity_ref *ref, uin
 	uint32_t local = channel_local(&rx->ch, ref->frame, &pool);
 
 	vanity_assert(self, local != LOCAL_NONE);
+	vanity_count(self, reason, 1);
+	if (self->guest[local] == (uint8_t)(rx - self->rx)) {
+		self->guest[local] = FROM_NOTHING;
+		rx->hand_count--;
+		rx_lane_push(rx, ref->frame);
+		if (self->to[local] == TO_NOBODY)
+			tx_home(self, local, ref->frame);
+		return;
+	}
 	vanity_assert(self, self->from[local] == (uint8_t)(rx - self->rx));
 	vanity_assert(self, self->to[local] == TO_NOBODY);
 	tx_home(self, local, ref->frame);
-	vanity_count(self, reason, 1);
 }
 
 uint32_t vanity_slot_take(struct vanity_rx *rx, void *ret_slots, uint32_t n_max)

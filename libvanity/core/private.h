@@ -12,6 +12,10 @@
  *           ^                        |                              |
  *           +------give back---------+<-----lane says so------------+
  *
+ * A pool's owner may be the last on its own frames' way (one NIC, both directions). It never
+ * borrows them: such a frame stays lent in the books, is a `guest` of the input it came through,
+ * and goes home the whole way round when it is given back.
+ *
  * `local` numbers the frames of all pools this shard can see, one after the other. A statement
  * (RECOVERY, rule 8) is a scan of these bytes; the hot path pays two byte stores a frame.
  */
@@ -145,6 +149,7 @@ struct vanity_shard {
 		uint32_t dirty; /* it may wait for what we stored */
 	} *neighbour;
 	uint8_t *from, *to; /* per local frame */
+	uint8_t *guest; /* per local frame of our own: the input it came back through, to be given back */
 	uint64_t *adopted; /* bitmap over local frames: only a borrower's statement says we have it */
 	uint64_t *news; /* bitmap over local frames: handled below, told by who lives there */
 	uint64_t *scratch; /* four bitmaps of the widest channel */

@@ -102,7 +102,8 @@ static bool rx_may_have(const struct vanity_rx *rx, uint32_t local)
 {
 	uint32_t from = rx->ch.self->from[local];
 
-	return from == (uint32_t)(rx - rx->ch.self->rx) || from == FROM_MANY;
+	return from == (uint32_t)(rx - rx->ch.self->rx) || from == FROM_MANY ||
+	       rx->ch.self->guest[local] == (uint32_t)(rx - rx->ch.self->rx);
 }
 
 static uint32_t rx_state_with(struct vanity_rx *rx, bool adopted)

@@ -59,6 +59,7 @@ static struct vanity_shard *shard_carve(struct carve *c, const struct bind *b,
 	s->neighbour = carve(c, s->neighbour_count, sizeof(*s->neighbour), 8);
 	s->from = carve(c, frames, 1, WIRE_LINE);
 	s->to = carve(c, frames, 1, WIRE_LINE);
+	s->guest = carve(c, frames, 1, WIRE_LINE);
 	s->adopted = carve(c, bitmap_words(frames), 8, WIRE_LINE);
 	s->news = carve(c, bitmap_words(frames), 8, WIRE_LINE);
 	s->scratch = carve(c, 4ull * s->scratch_words, 8, WIRE_LINE);
@@ -192,6 +193,7 @@ struct vanity_shard *shard_format(void *memory, const struct bind *bind, void *c
 	self->sleep_cycles = bind->watchdog_ns / 2 / 1000 * (bind->hz / 1000) / 1000;
 	memset(self->from, FROM_NOTHING, self->frames);
 	memset(self->to, TO_NOBODY, self->frames);
+	memset(self->guest, FROM_NOTHING, self->frames);
 	for (uint32_t i = 0; i < self->neighbour_count; i++) {
 		const struct bind_neighbour *n = &bind_neighbours(bind)[i];
 

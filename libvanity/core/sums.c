@@ -16,7 +16,9 @@ static void rx_sums(struct vanity_rx *rx)
 
 	for (uint32_t i = 0; i < ch->pool_count; i++) {
 		for (uint32_t n = 0; n < ch->pool[i].count; n++) {
-			if (self->from[ch->pool[i].local + n] != (uint32_t)(rx - self->rx))
+			uint32_t local = ch->pool[i].local + n, me = (uint32_t)(rx - self->rx);
+
+			if (self->from[local] != me && self->guest[local] != me)
 				continue;
 			frames++;
 			hash += cell_mix(ch->pool[i].first + n);

@@ -343,7 +343,10 @@ static void check_lend(struct topology *t, struct plan *plan, uint32_t channel)
 	}
 }
 
-/* Room in a consumer's lane: all it can have of frames that this channel may carry. */
+/*
+ * Room in a consumer's lane: all it can have of frames that this channel may carry, and all that
+ * liars below a successor of it may claim beside them (each goes back to every possible lender).
+ */
 static void lane_fill(struct plan *plan, struct plan_channel *c)
 {
 	const struct plan_shard *row = &plan->shard[c->consumer];
@@ -355,7 +358,7 @@ static void lane_fill(struct plan *plan, struct plan_channel *c)
 
 		for (uint32_t p = 0; p < c->pool_count; p++)
 			shares = shares || carries(other, c->pool[p]);
-		if (row->port[i].output == 0 && shares)
+		if (shares)
 			sum += other->lend;
 	}
 	for (c->lane_slots = 1; c->lane_slots < sum;)

@@ -81,7 +81,7 @@ static const struct key keys[] = {
 	  "standby = none" },
 	{ "on", TOPOLOGY_SHARD, KEY_RESTART_ON, KEY_SHARD_RESTART, SHAPE_CHOICE, 0, 0, 0,
 	  "fault|always|never", "on = fault" },
-	{ "max", TOPOLOGY_SHARD, KEY_RESTART_MAX, KEY_SHARD_RESTART, SHAPE_RATE, 1, 1000000, 0,
+	{ "max", TOPOLOGY_SHARD, KEY_RESTART_MAX, KEY_SHARD_RESTART, SHAPE_RATE, 1, 256, 0,
 	  NULL, "max = 5/10s" },
 	{ "then", TOPOLOGY_SHARD, KEY_RESTART_THEN, KEY_SHARD_RESTART, SHAPE_CHOICE, 0, 0, 0,
 	  "backoff|hold|stop", "then = backoff" },
@@ -343,7 +343,7 @@ static bool value_check(struct topology *t, const struct key *key, const struct 
 		if (v->second < 1000000 || v->second > 86400ull * 1000000000) {
 			REPORT(t, MESSAGE_OUT_OF_RANGE, v->at, v->bytes, A_TEXT(key->name),
 			       A_SPAN(t, v->at, v->bytes), A_TEXT("1/1ms"),
-			       A_TEXT("1000000/86400s"));
+			       A_TEXT("256/86400s"));
 			return false;
 		}
 		return number_check(t, key, v, v->number);

@@ -100,6 +100,7 @@ int vanity_main(struct vanity_shard *self)
 	struct fw *fw = vanity_carry(self);
 	struct vanity_rx *in = vanity_rx(self, "in");
 	struct vanity_tx *out = vanity_tx(self, "out");
+	uint64_t spin_ns = vanity_option_u64(self, "spin", SPIN_NS);
 
 	if (load(self, fw) != 0)
 		return 1;
@@ -126,7 +127,7 @@ int vanity_main(struct vanity_shard *self)
 			vanity_count(self, FW_ALLOWED, allowed);
 			show_hits(self, fw);
 		} else {
-			vanity_wait(self, SPIN_NS);
+			vanity_wait(self, spin_ns);
 		}
 	}
 	return 0;

@@ -7,8 +7,6 @@
 
 #include <vanity/vanity.h>
 
-#include "../common/text.h"
-
 #define SPIN_NS 50000u
 
 enum { HELLO_BEATS = 1, HELLO_GREETED };
@@ -21,15 +19,23 @@ struct hello {
 };
 VANITY_CARRY(struct hello, 1)
 
+static void greet(struct vanity_shard *self, const char *name)
+{
+	char words[64] = "hello, "; /* the rest is zero: it ends where we stop */
+
+	for (uint32_t i = 7; *name != 0 && i < sizeof(words) - 1; i++)
+		words[i] = *name++;
+	vanity_log(self, words, 0, 0);
+}
+
 int vanity_main(struct vanity_shard *self)
 {
 	struct hello *hello = vanity_carry(self);
 	struct vanity_rx *in = vanity_rx_at(self, 0); /* NULL when the topology gives no input */
 	const char *name = vanity_option(self, "name");
-	char greeting[64] = "hello, ";
+	uint64_t spin_ns = vanity_option_u64(self, "spin", SPIN_NS);
 
-	craft_say(greeting, sizeof(greeting), name != NULL ? name : "world");
-	vanity_log(self, greeting, 0, 0);
+	greet(self, name != NULL ? name : "world");
 	vanity_ready(self); /* from here on only sleeping enters the kernel */
 	while (vanity_running(self)) {
 		uint32_t n = 0;
@@ -40,7 +46,7 @@ int vanity_main(struct vanity_shard *self)
 		for (uint32_t i = 0; i < n; i++)
 			vanity_rx_give_back(in, &hello->burst[i], HELLO_GREETED);
 		if (n == 0)
-			vanity_wait(self, SPIN_NS);
+			vanity_wait(self, spin_ns);
 	}
 	return 0;
 }

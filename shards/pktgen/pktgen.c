@@ -195,6 +195,7 @@ int vanity_main(struct vanity_shard *self)
 	struct pktgen *gen = vanity_carry(self);
 	struct vanity_pool *pool = vanity_pool_at(self, 0);
 	struct vanity_tx *out = vanity_tx(self, "out");
+	uint64_t spin_ns = vanity_option_u64(self, "spin", SPIN_NS);
 
 	if (pool == NULL)
 		return vanity_fatal(self, PKTGEN_NO_POOL,
@@ -218,7 +219,7 @@ int vanity_main(struct vanity_shard *self)
 		if (gen->rate != 0)
 			gen->credit -= n * gen->hz;
 		if (n == 0)
-			vanity_wait(self, SPIN_NS);
+			vanity_wait(self, spin_ns);
 	}
 	return 0;
 }

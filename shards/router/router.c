@@ -83,6 +83,7 @@ int vanity_main(struct vanity_shard *self)
 {
 	struct router *router = vanity_carry(self);
 	struct vanity_rx *in = vanity_rx(self, "in");
+	uint64_t spin_ns = vanity_option_u64(self, "spin", SPIN_NS);
 
 	if (load(self, router) != 0)
 		return 1;
@@ -95,7 +96,7 @@ int vanity_main(struct vanity_shard *self)
 		for (uint32_t i = 0; i < n; i++)
 			route_one(self, router, in, &ref[i], &forwarded);
 		if (n == 0) {
-			vanity_wait(self, SPIN_NS);
+			vanity_wait(self, spin_ns);
 			continue;
 		}
 		for (uint32_t i = 0; i < router->routes.interface_count; i++)

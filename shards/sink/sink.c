@@ -110,6 +110,7 @@ static void show(struct vanity_shard *self, const struct sink *sink)
 int vanity_main(struct vanity_shard *self)
 {
 	struct sink *sink = vanity_carry(self);
+	uint64_t spin_ns = vanity_option_u64(self, "spin", SPIN_NS);
 
 	if (load(self, sink) != 0)
 		return 1;
@@ -122,7 +123,7 @@ int vanity_main(struct vanity_shard *self)
 		if (n > 0)
 			show(self, sink);
 		else
-			vanity_wait(self, SPIN_NS);
+			vanity_wait(self, spin_ns);
 	}
 	return 0;
 }

@@ -15,12 +15,13 @@
 #include <getopt.h>
 #include <linux/perf_event.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -252,30 +253,49 @@ static int bench_adopt(struct bench *b)
 
 /* --- steady -------------------------------------------------------------------------------- */
 
-/* Counts another process's system calls by the tracepoint; -1 where that is not to be had. */
-static int syscall_counter(pid_t pid)
+/* The tracepoint's number, read in a child that mounts tracefs for itself alone. 0: none. */
+static uint64_t tracepoint_id(void)
 {
-	static const char *const where[] = {
-		"/sys/kernel/tracing/events/raw_syscalls/sys_enter/id",
-		"/sys/kernel/debug/tracing/events/raw_syscalls/sys_enter/id",
-	};
+	uint64_t id = 0;
+	int pipe_fd[2];
+	pid_t pid;
+
+	if (pipe(pipe_fd) != 0)
+		return 0;
+	pid = fork();
+	if (pid == 0) {
+		unsigned long long read_id = 0;
+		FILE *f = NULL;
+
+		if (unshare(CLONE_NEWNS) == 0 &&
+		    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+		    mount("tracefs", "/mnt", "tracefs", 0, NULL) == 0)
+			f = fopen("/mnt/events/raw_syscalls/sys_enter/id", "r");
+		if (f && fscanf(f, "%llu", &read_id) == 1)
+			id = read_id;
+		_exit(write(pipe_fd[1], &id, sizeof(id)) == sizeof(id) ? 0 : 1);
+	}
+	close(pipe_fd[1]);
+	if (pid < 0 || read(pipe_fd[0], &id, sizeof(id)) != sizeof(id))
+		id = 0;
+	close(pipe_fd[0]);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	return id;
+}
+
+/* Counts another process's system calls by the tracepoint; -1 where that is not to be had. */
+static int syscall_counter(pid_t pid, uint64_t tracepoint)
+{
 	struct perf_event_attr attr = { .type = PERF_TYPE_TRACEPOINT,
 					.size = sizeof(attr),
-					.sample_type = 0 };
+					.config = tracepoint };
 
-	for (size_t i = 0; i < sizeof(where) / sizeof(where[0]); i++) {
-		FILE *f = fopen(where[i], "r");
-		unsigned long long id = 0;
-
-		if (!f)
-			continue;
-		if (fscanf(f, "%llu", &id) == 1)
-			attr.config = id;
-		fclose(f);
-		if (id)
-			return (int)syscall(SYS_perf_event_open, &attr, pid, -1, -1, 0);
+	if (tracepoint == 0) {
+		errno = ENODEV;
+		return -1;
 	}
-	return -1;
+	return (int)syscall(SYS_perf_event_open, &attr, pid, -1, -1, 0);
 }
 
 static long long counter_read(int fd)
@@ -325,6 +345,7 @@ static int bench_steady(struct bench *b)
 	json_t *status, *shard, *sums;
 	size_t i;
 	int failed = 0;
+	uint64_t tracepoint = tracepoint_id();
 
 	if (system_run(&s, b->vanityd, b->topology, "bench-steady", b->dev) != 0)
 		return 1;
@@ -333,7 +354,8 @@ static int bench_steady(struct bench *b)
 	json_array_foreach(json_object_get(status, "shards"), i, shard) {
 		const char *name = json_string_value(json_object_get(shard, "name"));
 		long long pid = system_number(shard, "pid"), calls, control = -1;
-		int fd = syscall_counter((pid_t)pid), own = syscall_counter(0);
+		int fd = syscall_counter((pid_t)pid, tracepoint);
+		int own = syscall_counter(0, tracepoint);
 		struct usage before, after;
 
 		if (own >= 0) {

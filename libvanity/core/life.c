@@ -85,6 +85,24 @@ void life_init(struct life *life, const struct plan *plan)
 	}
 }
 
+/*
+ * The edges of a shard that is dead or was not told to go. The host before us had seen a death
+ * and may not have lived to order a single neighbour: then no word tells of the new generation.
+ * One more than needed costs a detach that is answered with the words that stand; one too few
+ * starts a successor on words of before the death. Edges on which it never went have no past.
+ */
+static void life_adopt_edges(struct life *life, uint32_t shard, const uint64_t (*order_word)[2])
+{
+	const struct plan_shard *ps = &life->plan->shard[shard];
+
+	for (uint32_t p = 0; p < ps->port_count; p++) {
+		uint32_t ci = ps->port[p].channel;
+
+		if (order_word[ci][ps->port[p].output ? LIFE_PRODUCER : LIFE_CONSUMER] != 0)
+			life->channel[ci].generation++;
+	}
+}
+
 void life_adopt(struct life *life, const struct life_seen *seen, const uint64_t (*order_word)[2],
 		const uint64_t *go)
 {
@@ -109,20 +127,19 @@ void life_adopt(struct life *life, const struct life_seen *seen, const uint64_t 
 		struct life_channel *c = &life->channel[i];
 
 		for (uint32_t e = 0; e < 2; e++) {
-			const struct life_seen_end *s = &seen->end[i][e];
 			uint64_t word = order_word[i][e];
 
 			c->end[e].word = word;
 			c->end[e].since_ns = seen->now_ns;
 			if (ORDER_GENERATION(word) > c->generation)
 				c->generation = ORDER_GENERATION(word);
-			/* A cell is a claim: it cannot have answered what was never ordered. */
-			if (s->detached <= ORDER_GENERATION(word) && s->detached > c->generation)
-				c->generation = s->detached;
 			if (ORDER_VERB(word) == ORDER_CLOSE)
 				c->closed = 1;
 		}
 	}
+	for (uint32_t i = 0; i < life->plan->shard_count; i++)
+		if (!seen->shard[i].alive || go[i] != seen->shard[i].alive)
+			life_adopt_edges(life, i, order_word);
 }
 
 uint32_t life_open(const struct life *life, const struct life_seen *seen, uint32_t channel)
@@ -338,6 +355,10 @@ static void life_try_go(struct step *st, uint32_t shard)
 	struct life_shard *sh = &st->life->shard[shard];
 	uint32_t verb[VANITY_PORTS_MAX];
 
+	/* Its forebear forged that; it takes it back when it parks. Gone before, it would be
+	 * believed ready before it has stated anything. */
+	if (st->seen->shard[shard].cell_ready == sh->generation)
+		return;
 	for (uint32_t p = 0; p < ps->port_count; p++)
 		if (!life_may_go(st, shard, p, &verb[p]))
 			return;
@@ -426,14 +447,15 @@ static void life_late(struct step *st, uint32_t channel, uint32_t end)
 	if (!life_up(st->life, e->shard))
 		return;
 	switch (ORDER_VERB(e->word)) {
+	/* Nothing newer was ever ordered: a number beyond is a lie, and no answer either. */
 	case ORDER_DETACH:
 	case ORDER_SETTLE:
-		if (s->detached >= generation)
+		if (s->detached == generation)
 			return;
 		break;
 	case ORDER_JOIN:
 	case ORDER_REFORM:
-		if (s->joined >= generation)
+		if (s->joined == generation)
 			return;
 		break;
 	default:
@@ -527,11 +549,11 @@ static void life_channel_step(struct step *st, uint32_t channel)
 	for (uint32_t e = 0; e < 2; e++) {
 		if (!up[e])
 			continue;
-		if (s[e].detached < c->generation) {
+		if (s[e].detached != c->generation) {
 			/* A settle is an answer of its own. */
 			if (ORDER_GENERATION(c->end[e].word) < c->generation)
 				order(st, channel, e, ORDER_WORD(c->generation, ORDER_DETACH));
-		} else if (up[!e] && s[e].joined < c->generation &&
+		} else if (up[!e] && s[e].joined != c->generation &&
 			   s[!e].joined == c->generation) {
 			order(st, channel, e, ORDER_WORD(c->generation, ORDER_JOIN));
 		} else if (c->closed && s[e].joined == c->generation) {
@@ -549,7 +571,7 @@ static void life_channel_step(struct step *st, uint32_t channel)
 		}
 	}
 	/* Both live, both stated, nobody joined: an earlier host died in the middle of a re-form. */
-	if (s[0].joined < c->generation && s[1].joined < c->generation &&
+	if (s[0].joined != c->generation && s[1].joined != c->generation &&
 	    s[0].detached == c->generation && s[1].detached == c->generation) {
 		c->generation++;
 		c->reforming = 1;

@@ -258,17 +258,30 @@ static void shard_cell_reset(struct vanity_shard *self)
 	wire_store_release(&cell->magic, CELL_MAGIC);
 }
 
-/* Parked until the policy says that the living have stated: orders.go beyond the cell. */
+/* Answers of the generation before, or what it left for us to be blamed with: gone before we are
+ * told to go, so that nobody takes them for ours. */
+static void shard_cell_park(struct vanity_shard *self)
+{
+	for (uint32_t i = 0; i < self->bind->port_count; i++) {
+		wire_store(&self->cell->port[i].detached, 0);
+		wire_store(&self->cell->port[i].joined, 0);
+	}
+	wire_store_release(&self->cell->ready, 0);
+	wire_store_release(&self->cell->state, CELL_PARKED);
+}
+
+/* Parked until the policy says that the living have stated. Any go but our forebear's is ours: a
+ * wild generation in the cell must not keep all that come after from starting. */
 void shard_park(struct vanity_shard *self)
 {
 	uint64_t before = wire_load(&self->cell->generation);
 
-	wire_store_release(&self->cell->state, CELL_PARKED);
+	shard_cell_park(self);
 	for (;;) {
 		uint64_t bell = wire_load_acquire(self->bell);
 		uint64_t go = wire_load_acquire(&self->orders->go);
 
-		if (go > before) {
+		if (go != 0 && go != before) {
 			self->generation = (uint32_t)go;
 			break;
 		}

@@ -9,7 +9,7 @@
  *        |
  *        v
  *      shard_park()          cell says CELL_PARKED; returns when orders.go names a generation
- *        |                   beyond the cell's (sleeps through shard_platform.wait)
+ *        |                   that is not the cell's (sleeps through shard_platform.wait)
  *        v
  *      shard_adopt()         takes the neighbours' words, formats free slots, writes its own
  *        |

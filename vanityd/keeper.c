@@ -7,7 +7,7 @@
  * handed over, starts what the sealed plan names, tells who ended, and hands everything to a new
  * vanityd when one died. It decides nothing, repairs nothing, parses nothing.
  *
- *      setup ---exec---> main: take the hand, give up what children must not have, namespaces
+ *      setup ---exec---> main: take the hand, give up what no child may have
  *                          |
  *              +-----------+------------ one poll, nothing else ever blocks
  *              |           |           |
@@ -534,13 +534,11 @@ static int begin(struct keeper *k, const char **ret_what)
 	k->signal_fd = keeper_keep(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
 	if (k->signal_fd < 0)
 		return k->signal_fd;
-	error = keeper_prepare(k, ret_what);
-	if (error != 0)
-		return error;
-	/* Beside the namespaces, which take as long. */
-	daemon_start(k);
-	*ret_what = "namespaces";
-	return keeper_namespaces(k);
+	*ret_what = "bounding set";
+	error = keeper_prepare(k);
+	if (error == 0)
+		daemon_start(k);
+	return error;
 }
 
 int main(void)

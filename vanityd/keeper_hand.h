@@ -11,7 +11,7 @@
  *      KEEPER_FD_BASE     struct keeper_hand, sealed
  *      + 1 ..             plan, socket to setup, control socket, log, vanityd image, locks
  *      KEEPER_FD_REGIONS  two a region: read-write, then the read-only re-open
- *      then               four a shard: bind block, eventfd, config, image
+ *      then               nine a shard: bind block, eventfd, config, image, its namespaces
  *      then               locks of exclusive cores, held only by being open
  *
  *      keeper -> setup    struct keeper_up, once: it is up, or why not
@@ -20,6 +20,7 @@
 #ifndef VANITYD_KEEPER_HAND_H
 #define VANITYD_KEEPER_HAND_H
 
+#include <sched.h>
 #include <stdint.h>
 
 #include "paths.h"
@@ -29,6 +30,7 @@
 #define KEEPER_UP_MAGIC 0x50554b56u
 
 #define KEEPER_FD_BASE 1024
+#define KEEPER_CORES_MAX 1024u
 
 enum keeper_fd {
 	KEEPER_FD_HAND = KEEPER_FD_BASE,
@@ -39,12 +41,18 @@ enum keeper_fd {
 	KEEPER_FD_DAEMON, /* the vanityd image */
 	KEEPER_FD_SYSTEM_LOCK,
 	KEEPER_FD_SLOT_LOCK, /* of the range of uids */
+	KEEPER_FD_LANDLOCK, /* a ruleset that denies all */
 	KEEPER_FD_REGIONS,
 };
 
 /* Of a shard, from keeper_fd_shard() on. */
 enum { KEEPER_SHARD_BIND = 0, KEEPER_SHARD_EVENT = 1, KEEPER_SHARD_CONFIG = 2,
-       KEEPER_SHARD_IMAGE = 3, KEEPER_SHARD_FDS = 4 };
+       KEEPER_SHARD_IMAGE = 3, KEEPER_SHARD_NS = 4, KEEPER_NAMESPACES = 5, KEEPER_SHARD_FDS = 9 };
+
+/* In this order. The pid namespace is not among them: each generation has a new one. */
+static const int keeper_namespace_kind[KEEPER_NAMESPACES] = { CLONE_NEWNET, CLONE_NEWIPC,
+							      CLONE_NEWUTS, CLONE_NEWCGROUP,
+							      CLONE_NEWNS };
 
 static inline int keeper_fd_region(uint32_t region, uint32_t right)
 {
@@ -65,6 +73,10 @@ struct keeper_hand {
 	uint32_t fd_end; /* one beyond the last descriptor handed over */
 	uint64_t hz;
 	uint64_t inactive; /* what setup knows already (enum setup_inactive) */
+	uint64_t affinity_shared[KEEPER_CORES_MAX / 64]; /* cores that belong to no single shard */
+	struct {
+		uint64_t address_bytes, data_bytes; /* RLIMIT_AS, RLIMIT_DATA */
+	} limit[VANITY_SHARDS_MAX];
 	char run[PATHS_BYTES]; /* the runtime directory, for the undo at the end */
 };
 

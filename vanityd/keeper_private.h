@@ -10,7 +10,6 @@
 #include "keeper.h"
 #include "keeper_hand.h"
 
-#define NAMESPACES 5u /* net, ipc, uts, mount, cgroup */
 #define STEP_EXIT_BASE 100 /* exit code of a child whose step n failed: this + n */
 
 /* What vanityd has yet to be told; flags, so that nothing queues up behind one that hangs. */
@@ -18,8 +17,6 @@ enum { TELL_STARTED = 1, TELL_ENDED = 2, TELL_FACTS = 4 };
 
 struct keeper_shard {
 	const struct bind *bind;
-	int ns[NAMESPACES];
-	uint64_t address_bytes, data_bytes; /* limits */
 	uint32_t generation; /* newest started, 0 none */
 	uint32_t alive;
 	pid_t pid; /* in our namespace */
@@ -36,7 +33,6 @@ struct keeper {
 	const struct plan *plan;
 	struct keeper_shard *shard;
 	uint64_t inactive;
-	int landlock_fd; /* a ruleset that denies all, -1 without Landlock */
 	int signal_fd;
 	int committed;
 
@@ -47,12 +43,10 @@ struct keeper {
 	uint64_t daemon_started_ns, daemon_after_ns, backoff_ns;
 
 	uint64_t refused; /* messages that asked for something outside the plan */
-	uint64_t affinity_shared[16]; /* cores that belong to no single shard */
 };
 
 /* keeper_start.c */
-int keeper_prepare(struct keeper *k, const char **ret_what); /* 0, or -errno */
-int keeper_namespaces(struct keeper *k); /* of all shards; 0, or -errno */
+int keeper_prepare(struct keeper *k); /* lock memory, drop bounds; 0, or -errno */
 int keeper_shard_start(struct keeper *k, uint32_t shard, uint32_t generation);
 int keeper_daemon_start(struct keeper *k);
 const char *keeper_step(uint32_t n); /* name of a shard's step */

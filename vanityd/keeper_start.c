@@ -16,12 +16,10 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/capability.h>
@@ -37,18 +35,10 @@
 #define FD_FIRST 3
 #define CHILD_STACK_BYTES (64u << 10)
 #define STACK_LIMIT_BYTES (256u << 10)
-#define SLACK_BYTES (2u << 20) /* stacks, vdso, guards, rounding */
 
 #ifndef CLOSE_RANGE_UNSHARE
 #define CLOSE_RANGE_UNSHARE (1u << 1)
 #endif
-
-/* Kernel ABI, linux/landlock.h; newer fields than the oldest headers we build with know. */
-struct landlock_all {
-	uint64_t fs; /* ABI 1, 2 refer, 3 truncate, 5 ioctl on devices */
-	uint64_t net; /* ABI 4: bind, connect */
-	uint64_t scoped; /* ABI 6: abstract sockets, signals */
-};
 
 struct child {
 	const struct keeper *k;
@@ -72,13 +62,6 @@ struct step {
 
 static uint8_t child_stack[CHILD_STACK_BYTES] __attribute__((aligned(64)));
 static struct child child; /* one at a time: the keeper sleeps until exec */
-
-static const int namespace_kind[NAMESPACES] = { CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS,
-						CLONE_NEWCGROUP, CLONE_NEWNS };
-static const char *const namespace_path[NAMESPACES] = {
-	"/proc/self/ns/net", "/proc/self/ns/ipc", "/proc/self/ns/uts", "/proc/self/ns/cgroup",
-	"/proc/self/ns/mnt",
-};
 
 /* --- the steps ----------------------------------------------------------------------------- */
 
@@ -109,8 +92,8 @@ static long step_namespaces(struct child *c)
 {
 	long error = 0;
 
-	for (uint32_t i = 0; i < NAMESPACES && error == 0; i++)
-		error = CALL_2(__NR_setns, c->ns_fd + (int)i, namespace_kind[i]);
+	for (uint32_t i = 0; i < KEEPER_NAMESPACES && error == 0; i++)
+		error = CALL_2(__NR_setns, c->ns_fd + (int)i, keeper_namespace_kind[i]);
 	return error;
 }
 
@@ -125,7 +108,7 @@ static long step_root(struct child *c)
 static long step_affinity(struct child *c)
 {
 	uint64_t own[16] = { 0 };
-	const uint64_t *set = c->k->affinity_shared;
+	const uint64_t *set = c->k->hand->affinity_shared;
 	long result;
 
 	if (c->s != NULL && !c->k->plan->shard[c->shard].shared) {
@@ -163,11 +146,11 @@ static long step_limits(struct child *c)
 		{ RLIMIT_NICE, 0 },
 		{ RLIMIT_RTPRIO, 0 },
 		{ RLIMIT_STACK, STACK_LIMIT_BYTES },
-		{ RLIMIT_AS, c->s->address_bytes },
-		{ RLIMIT_DATA, c->s->data_bytes },
+		{ RLIMIT_AS, c->k->hand->limit[c->shard].address_bytes },
+		{ RLIMIT_DATA, c->k->hand->limit[c->shard].data_bytes },
 		{ RLIMIT_NOFILE, c->fd_end },
 	};
-	long error = limit_locked(c->s->data_bytes);
+	long error = limit_locked(c->k->hand->limit[c->shard].data_bytes);
 
 	for (uint32_t i = 0; i < sizeof(list) / sizeof(list[0]) && error == 0; i++)
 		error = limit(list[i].what, list[i].value);
@@ -369,11 +352,11 @@ static int shard_place(const struct keeper *k, struct child *c)
 	c->image_fd = (int)at;
 	error = error ? error : place(own + KEEPER_SHARD_IMAGE, at++, O_CLOEXEC);
 	c->ns_fd = (int)at;
-	for (uint32_t i = 0; i < NAMESPACES && error == 0; i++)
-		error = place(s->ns[i], at++, O_CLOEXEC);
+	for (uint32_t i = 0; i < KEEPER_NAMESPACES && error == 0; i++)
+		error = place(own + KEEPER_SHARD_NS + (int)i, at++, O_CLOEXEC);
 	c->landlock_fd = (int)at;
-	if (k->landlock_fd >= 0 && error == 0)
-		error = place(k->landlock_fd, at++, O_CLOEXEC);
+	if ((k->inactive >> SETUP_INACTIVE_LANDLOCK & 1) == 0 && error == 0)
+		error = place(KEEPER_FD_LANDLOCK, at++, O_CLOEXEC);
 	c->room_end = at;
 	return error;
 }
@@ -438,99 +421,6 @@ int keeper_daemon_start(struct keeper *k)
 
 /* --- once ---------------------------------------------------------------------------------- */
 
-/* Taking the old root away waits for all CPUs (RCU), so several are made at a time. */
-#define HELPERS 16u
-
-static struct helper {
-	int opened[NAMESPACES]; /* in the table it shares with us */
-	long error;
-	pid_t pid;
-	uint8_t stack[CHILD_STACK_BYTES / 4] __attribute__((aligned(64)));
-} helpers[HELPERS];
-
-static long namespaces_make(struct helper *h)
-{
-	long error = CALL_1(__NR_unshare, CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
-						  CLONE_NEWCGROUP | CLONE_NEWNS);
-
-	for (uint32_t i = 0; i < NAMESPACES && error == 0; i++) {
-		h->opened[i] = (int)CALL_4(__NR_openat, AT_FDCWD, namespace_path[i],
-					   O_RDONLY | O_CLOEXEC, 0);
-		error = h->opened[i] < 0 ? h->opened[i] : 0;
-	}
-	/* The host's name is nobody's business in there. */
-	error = error ? error : CALL_2(__NR_sethostname, "shard", 5);
-	error = error ? error : CALL_5(__NR_mount, NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
-	/* Any folder will do to mount the new root on; /proc is on every host. */
-	error = error ? error : CALL_5(__NR_mount, "none", "/proc", "tmpfs",
-				       MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
-				       "size=4k,nr_inodes=1,mode=0555");
-	error = error ? error : CALL_1(__NR_chdir, "/proc");
-	/* The old root lands on top of the new one and is taken away (pivot_root(2)). */
-	error = error ? error : CALL_2(__NR_pivot_root, ".", ".");
-	return error ? error : CALL_2(__NR_umount2, ".", MNT_DETACH);
-}
-
-static void namespaces_run(void *context)
-{
-	struct helper *h = context;
-
-	h->error = namespaces_make(h);
-	call_exit(0);
-}
-
-static long helper_start(struct helper *h)
-{
-	struct clone_args args = {
-		.flags = CLONE_VM | CLONE_FILES,
-		.stack = (uint64_t)(uintptr_t)h->stack,
-		.stack_size = sizeof(h->stack),
-		.exit_signal = SIGCHLD,
-	};
-	long pid = arch_clone_call(&args, sizeof(args), namespaces_run, h);
-
-	h->pid = pid > 0 ? (pid_t)pid : 0;
-	return pid > 0 ? 0 : pid;
-}
-
-static int helper_end(struct helper *h, struct keeper_shard *s)
-{
-	int error;
-
-	if (h->pid == 0)
-		return 0;
-	while (waitpid(h->pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	error = (int)h->error;
-	for (uint32_t i = 0; i < NAMESPACES && error == 0; i++) {
-		s->ns[i] = keeper_keep(h->opened[i]);
-		error = s->ns[i] < 0 ? s->ns[i] : 0;
-	}
-	return error;
-}
-
-int keeper_namespaces(struct keeper *k)
-{
-	long error = 0;
-
-	for (uint32_t first = 0; first < k->plan->shard_count && error == 0; first += HELPERS) {
-		uint32_t n = k->plan->shard_count - first;
-
-		n = n < HELPERS ? n : HELPERS;
-		for (uint32_t i = 0; i < n; i++) {
-			long one = helper_start(&helpers[i]);
-
-			error = error ? error : one;
-		}
-		for (uint32_t i = 0; i < n; i++) {
-			int one = helper_end(&helpers[i], &k->shard[first + i]);
-
-			error = error ? error : one;
-		}
-	}
-	return (int)error;
-}
-
 /* Every page of a descriptor present and locked, for all generations at once: what a shard does
  * itself it would do again at each restart, which costs 80 us. */
 static int lock_pages(int fd, uint64_t bytes)
@@ -566,38 +456,6 @@ static void memory_lock(struct keeper *k)
 		k->inactive |= 1u << SETUP_INACTIVE_LOCKED;
 }
 
-/* Deny all that this kernel knows to deny. */
-static void landlock_make(struct keeper *k)
-{
-	struct landlock_all all = { .fs = (1ull << 13) - 1 };
-	size_t bytes = 8;
-	long abi = CALL_3(__NR_landlock_create_ruleset, NULL, 0, 1 /* version */);
-
-	k->landlock_fd = -1;
-	if (abi < 1) {
-		k->inactive |= 1u << SETUP_INACTIVE_LANDLOCK;
-		return;
-	}
-	all.fs |= abi >= 2 ? 1ull << 13 : 0; /* refer */
-	all.fs |= abi >= 3 ? 1ull << 14 : 0; /* truncate */
-	all.fs |= abi >= 5 ? 1ull << 15 : 0; /* ioctl on devices */
-	if (abi >= 4) {
-		all.net = 3; /* bind, connect */
-		bytes = 16;
-	} else {
-		k->inactive |= 1u << SETUP_INACTIVE_LANDLOCK_NET;
-	}
-	if (abi >= 6) {
-		all.scoped = 3; /* abstract sockets, signals */
-		bytes = 24;
-	} else {
-		k->inactive |= 1u << SETUP_INACTIVE_LANDLOCK_SCOPE;
-	}
-	k->landlock_fd = keeper_keep((int)CALL_3(__NR_landlock_create_ruleset, &all, bytes, 0));
-	if (k->landlock_fd < 0)
-		k->inactive |= 1u << SETUP_INACTIVE_LANDLOCK;
-}
-
 /* What no child shall ever have again, and the keeper needs for nothing it still does: its own
  * capabilities are in the other sets and stay. */
 static long bounds_drop(void)
@@ -611,63 +469,8 @@ static long bounds_drop(void)
 	return CALL_5(__NR_prctl, PR_SET_SECUREBITS, bits, 0, 0, 0);
 }
 
-static void affinity_make(struct keeper *k)
+int keeper_prepare(struct keeper *k)
 {
-	uint64_t all[16] = { 0 }, any = 0;
-
-	if (CALL_3(__NR_sched_getaffinity, 0, sizeof(all), all) < 0)
-		memset(all, 0xff, sizeof(all));
-	memcpy(k->affinity_shared, all, sizeof(all));
-	for (uint32_t i = 0; i < k->plan->shard_count; i++) {
-		uint32_t core = k->plan->shard[i].core;
-
-		if (!k->plan->shard[i].shared)
-			k->affinity_shared[core / 64 % 16] &= ~(1ull << core % 64);
-	}
-	for (uint32_t i = 0; i < 16; i++)
-		any |= k->affinity_shared[i];
-	/* All cores are taken: whoever has none of its own visits. */
-	if (any == 0)
-		memcpy(k->affinity_shared, all, sizeof(all));
-}
-
-static int limits_make(struct keeper *k, uint32_t shard)
-{
-	struct keeper_shard *s = &k->shard[shard];
-	struct rlimit locked;
-	struct stat image;
-
-	if (fstat(keeper_fd_shard(k->plan, shard) + KEEPER_SHARD_IMAGE, &image) != 0)
-		return -errno;
-	s->data_bytes = s->bind->memory_bytes + (uint64_t)image.st_size + SLACK_BYTES;
-	s->address_bytes = s->data_bytes;
-	for (uint32_t i = 0; i < s->bind->region_count; i++) {
-		const struct bind_region *r = &bind_regions(s->bind)[i];
-
-		/* Its guard, and room to align a huge page. */
-		s->address_bytes += r->bytes + 2ull * r->page_bytes;
-	}
-	/* Private memory is the shard's to lock. */
-	if (getrlimit(RLIMIT_MEMLOCK, &locked) == 0 && locked.rlim_max < s->bind->memory_bytes) {
-		locked.rlim_cur = locked.rlim_max = s->data_bytes;
-		if (setrlimit(RLIMIT_MEMLOCK, &locked) != 0)
-			k->inactive |= 1u << SETUP_INACTIVE_LOCKED;
-	}
-	return 0;
-}
-
-int keeper_prepare(struct keeper *k, const char **ret_what)
-{
-	int error = 0;
-
-	landlock_make(k);
-	affinity_make(k);
-	*ret_what = "limits";
-	for (uint32_t i = 0; i < k->plan->shard_count && error == 0; i++)
-		error = limits_make(k, i);
-	if (error != 0)
-		return error;
 	memory_lock(k);
-	*ret_what = "bounding set";
 	return (int)bounds_drop();
 }

@@ -39,8 +39,8 @@
 #include <arch.h>
 #include <syscall.h>
 
-/* What the keeper opens besides: namespaces, a pidfd and facts a shard, and a few of its own. */
-#define FDS_PER_SHARD 8u
+/* What the keeper opens besides: a pidfd and facts a shard, and a few of its own. */
+#define FDS_PER_SHARD 3u
 #define FDS_SPARE 64u
 #define CALIBRATE_NS_MIN 2000000ull
 #define CLOCK_LOOKS 5
@@ -268,6 +268,7 @@ static const struct {
 	{ NULL, stage_daemon },
 	{ NULL, setup_log },
 	{ NULL, setup_socket },
+	{ NULL, setup_bounds },
 	{ NULL, stage_clock },
 	{ NULL, setup_binds },
 	{ NULL, stage_hand },

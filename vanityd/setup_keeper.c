@@ -114,6 +114,9 @@ __attribute__((noreturn)) static void child(const struct setup *s, int image, un
 		if (error != 0)
 			child_fail("capabilities in the user namespace", error);
 	}
+	error = setup_namespaces(s->plan);
+	if (error != 0)
+		child_fail("namespaces", error);
 	error = descriptors(s, image);
 	if (error != 0)
 		child_fail("descriptors", error);

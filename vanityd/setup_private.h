@@ -59,6 +59,12 @@ int setup_log(struct setup *s);
 /* setup_journal.c */
 int setup_journal_write(struct setup *s, const char *line);
 
+/* setup_bounds.c: limits, cores and the Landlock ruleset of the keeper's children */
+int setup_bounds(struct setup *s);
+
+/* setup_namespaces.c: in the keeper-to-be; 0, or -errno */
+int setup_namespaces(const struct plan *plan);
+
 /* setup_keeper.c */
 int setup_keeper(struct setup *s);
 

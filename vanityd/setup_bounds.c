@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* setup_bounds.c: what the keeper will hold its children to, worked out once. */
+#include "setup_private.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "core/bind.h"
+#include "linux/call.h"
+
+#define SLACK_BYTES (2u << 20) /* stacks, vdso, guards, rounding */
+
+/* Kernel ABI, linux/landlock.h; newer fields than the oldest headers we build with know. */
+struct landlock_all {
+	uint64_t fs; /* ABI 1, 2 refer, 3 truncate, 5 ioctl on devices */
+	uint64_t net; /* ABI 4: bind, connect */
+	uint64_t scoped; /* ABI 6: abstract sockets, signals */
+};
+
+/* A ruleset that denies all that this kernel knows to deny. */
+static int bounds_landlock(struct setup *s)
+{
+	struct landlock_all all = { .fs = (1ull << 13) - 1 };
+	size_t bytes = 8;
+	long abi = CALL_3(__NR_landlock_create_ruleset, NULL, 0, 1 /* version */), fd;
+
+	if (abi < 1) {
+		s->hand.inactive |= 1u << SETUP_INACTIVE_LANDLOCK;
+		return 0;
+	}
+	all.fs |= abi >= 2 ? 1ull << 13 : 0; /* refer */
+	all.fs |= abi >= 3 ? 1ull << 14 : 0; /* truncate */
+	all.fs |= abi >= 5 ? 1ull << 15 : 0; /* ioctl on devices */
+	if (abi >= 4) {
+		all.net = 3; /* bind, connect */
+		bytes = 16;
+	} else {
+		s->hand.inactive |= 1u << SETUP_INACTIVE_LANDLOCK_NET;
+	}
+	if (abi >= 6) {
+		all.scoped = 3; /* abstract sockets, signals */
+		bytes = 24;
+	} else {
+		s->hand.inactive |= 1u << SETUP_INACTIVE_LANDLOCK_SCOPE;
+	}
+	fd = CALL_3(__NR_landlock_create_ruleset, &all, bytes, 0);
+	errno = fd < 0 ? (int)-fd : 0;
+	return setup_place(s, (int)fd, KEEPER_FD_LANDLOCK, "Landlock ruleset");
+}
+
+/* Shared shards and vanityd stay off the cores that belong to one shard. */
+static void bounds_affinity(struct setup *s)
+{
+	uint64_t all[KEEPER_CORES_MAX / 64] = { 0 }, any = 0;
+	uint64_t *set = s->hand.affinity_shared;
+
+	if (CALL_3(__NR_sched_getaffinity, 0, sizeof(all), all) < 0)
+		memset(all, 0xff, sizeof(all));
+	memcpy(set, all, sizeof(all));
+	for (uint32_t i = 0; i < s->plan->shard_count; i++) {
+		uint32_t core = s->plan->shard[i].core;
+
+		if (!s->plan->shard[i].shared && core < KEEPER_CORES_MAX)
+			set[core / 64] &= ~(1ull << core % 64);
+	}
+	for (uint32_t i = 0; i < KEEPER_CORES_MAX / 64; i++)
+		any |= set[i];
+	/* All cores are taken: whoever has none of its own visits. */
+	if (any == 0)
+		memcpy(set, all, sizeof(all));
+}
+
+static int bounds_limits(struct setup *s, uint32_t shard)
+{
+	const struct plan *plan = s->plan;
+	const struct plan_shard *p = &plan->shard[shard];
+	uint64_t data, address;
+	struct rlimit locked;
+	struct stat image;
+
+	if (fstat(keeper_fd_shard(plan, shard) + KEEPER_SHARD_IMAGE, &image) != 0)
+		return setup_fail(s, 1, "", "image of %s: %s", p->name, strerror(errno));
+	data = address = p->memory_bytes + (uint64_t)image.st_size + SLACK_BYTES;
+	/* Whatever it may map: each region, its guard, and room to align a huge page. */
+	for (uint32_t i = 0; i < plan->region_count; i++) {
+		const struct plan_region *r = &plan->region[i];
+		int own = r->a == shard || r->b == shard || r->kind == PLAN_REGION_POOL ||
+			  r->kind == PLAN_REGION_BELL;
+
+		address += own ? r->bytes + 2ull * r->page_bytes : 0;
+	}
+	s->hand.limit[shard].address_bytes = address;
+	s->hand.limit[shard].data_bytes = data;
+	/* Private memory is the shard's to lock; the limit is inherited, and root can raise it. */
+	if (getrlimit(RLIMIT_MEMLOCK, &locked) == 0 && locked.rlim_max < p->memory_bytes) {
+		locked.rlim_cur = locked.rlim_max = data;
+		if (setrlimit(RLIMIT_MEMLOCK, &locked) != 0)
+			s->hand.inactive |= 1u << SETUP_INACTIVE_LOCKED;
+	}
+	return 0;
+}
+
+int setup_bounds(struct setup *s)
+{
+	if (bounds_landlock(s) != 0)
+		return -1;
+	bounds_affinity(s);
+	for (uint32_t i = 0; i < s->plan->shard_count; i++)
+		if (bounds_limits(s, i) != 0)
+			return -1;
+	return 0;
+}

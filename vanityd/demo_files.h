@@ -20,7 +20,7 @@ struct demo_files {
 /**
  * demo_files_make() - write them all
  * @system: name for the topology
- * @pcap: a capture of the user's, any format libpcap reads, or NULL for the shipped one
+ * @pcap: a classic capture of the user's, or NULL for the shipped one
  * @core: first core of four for the shards, or -1 for shared ones
  * Return: EXIT_OK, or an exit code with words on stderr and nothing left behind.
  */

@@ -344,13 +344,15 @@ static void check_lend(struct topology *t, struct plan *plan, uint32_t channel)
 }
 
 /*
- * Room in a consumer's lane: all it can have of frames that this channel may carry, and all that
- * liars below a successor of it may claim beside them (each goes back to every possible lender).
+ * Room in a consumer's lane: all it can have of frames that this channel may carry, and beside
+ * them each frame once more where borrowers below it can claim frames it never had: a successor
+ * adopts what they state, and gives it back to every possible lender.
  */
 static void lane_fill(struct plan *plan, struct plan_channel *c)
 {
 	const struct plan_shard *row = &plan->shard[c->consumer];
 	uint64_t sum = 0;
+	bool lends_on = false;
 
 	for (uint32_t i = 0; i < row->port_count; i++) {
 		const struct plan_channel *other = &plan->channel[row->port[i].channel];
@@ -358,9 +360,12 @@ static void lane_fill(struct plan *plan, struct plan_channel *c)
 
 		for (uint32_t p = 0; p < c->pool_count; p++)
 			shares = shares || carries(other, c->pool[p]);
-		if (shares)
+		if (shares && row->port[i].output == 0)
 			sum += other->lend;
+		lends_on = lends_on || (shares && row->port[i].output != 0);
 	}
+	if (lends_on)
+		sum += c->frame_bits;
 	for (c->lane_slots = 1; c->lane_slots < sum;)
 		c->lane_slots *= 2;
 }

@@ -70,7 +70,8 @@ static bool world_recovered(void)
 	if (world.deaths == 0)
 		return true;
 	for (uint32_t i = 0; i < world.plan->shard_count; i++)
-		if (world.shard[i].alive == 0)
+		if (world.shard[i].alive == 0 ||
+		    sim_peek(&cell_of(i)->ready) != world.shard[i].alive)
 			return false;
 	for (uint32_t i = 0; i < world.plan->channel_count; i++)
 		if (!channel_stands_open(i))

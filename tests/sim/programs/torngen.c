@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * torngen: a shard that was taken over. It sends numbered slots and now and then announces items
+ * it never wrote, by reaching into the library's private books; or, by `lie = beyond`, a tail
+ * beyond all slots. Test-only: its reader must notice, refuse, and lose nothing else.
+ */
+#include <stdint.h>
+
+#include "core/private.h"
+
+#define WORDS (VANITY_SLOT_BYTES_MAX / 8u)
+
+struct torn {
+	uint64_t slot[WORDS];
+	uint64_t next, left;
+};
+VANITY_CARRY(struct torn, 1)
+
+enum { TORN_SENT = 1, TORN_LIES };
+VANITY_COUNTERS({ TORN_SENT, "sent" }, { TORN_LIES, "lies" })
+
+int vanity_main(struct vanity_shard *self)
+{
+	struct torn *t = vanity_carry(self);
+	struct vanity_tx *out = vanity_tx(self, "out");
+	uint32_t words = vanity_tx_slot_bytes(out) / 8;
+	uint64_t every = vanity_option_u64(self, "every", 100);
+	const char *lie = vanity_option(self, "lie");
+
+	t->left = vanity_option_u64(self, "count", 1000);
+	vanity_ready(self);
+	while (vanity_running(self)) {
+		if (t->left == 0 || vanity_tx_room(out, 4) < 4) {
+			vanity_wait(self, 20000);
+			continue;
+		}
+		for (uint32_t w = 0; w < words; w++)
+			t->slot[w] = t->next;
+		t->left--;
+		if (++t->next % every == 0) {
+			uint64_t tail = out->tail;
+
+			out->tail += lie != NULL ? 1000 : 1;
+			vanity_count(self, TORN_LIES, 1);
+			vanity_tx_publish(out);
+			if (lie == NULL)
+				continue; /* a slot that was never written stays announced */
+			for (uint32_t i = 0; i < 20; i++)
+				arch_pause();
+			/* A tail beyond is taken back, so that what follows keeps to the slots. */
+			out->tail = tail;
+			vanity_tx_publish(out);
+			continue;
+		}
+		if (vanity_slot_put(out, t->slot, 1) == 1)
+			vanity_count(self, TORN_SENT, 1);
+		vanity_tx_publish(out);
+	}
+	return 0;
+}

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sha2.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,113 +24,13 @@ struct loader {
 	struct load_errors *errors;
 };
 
-/* --- SHA-256, FIPS 180-4; only ever over a topology, so plain rather than fast --- */
-
-struct sha256 {
-	uint32_t h[8];
-	uint8_t block[64];
-	size_t fill;
-	uint64_t bytes;
-};
-
-static uint32_t rotate(uint32_t x, int n)
-{
-	return x >> n | x << (32 - n);
-}
-
-/* FIPS 180-4, 6.2.2; the constants are those of 4.2.2. */
-static void sha256_block(struct sha256 *s, const uint8_t *p)
-{
-	static const uint32_t k[64] = {
-		0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4,
-		0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe,
-		0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f,
-		0x4a7484aa, 0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7,
-		0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967, 0x27b70a85, 0x2e1b2138, 0x4d2c6dfc,
-		0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b,
-		0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116,
-		0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
-		0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7,
-		0xc67178f2,
-	};
-	uint32_t w[64], v[8];
-
-	for (int i = 0; i < 16; i++)
-		w[i] = (uint32_t)p[4 * i] << 24 | (uint32_t)p[4 * i + 1] << 16 |
-		       (uint32_t)p[4 * i + 2] << 8 | p[4 * i + 3];
-	for (int i = 16; i < 64; i++) {
-		uint32_t a = w[i - 15], b = w[i - 2];
-
-		w[i] = w[i - 16] + (rotate(a, 7) ^ rotate(a, 18) ^ a >> 3) + w[i - 7] +
-		       (rotate(b, 17) ^ rotate(b, 19) ^ b >> 10);
-	}
-	memcpy(v, s->h, sizeof(v));
-	for (int i = 0; i < 64; i++) {
-		uint32_t e = v[4], a = v[0];
-		uint32_t t1 = v[7] + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) +
-			      ((e & v[5]) ^ (~e & v[6])) + k[i] + w[i];
-		uint32_t t2 = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) +
-			      ((a & v[1]) ^ (a & v[2]) ^ (v[1] & v[2]));
-
-		memmove(v + 1, v, 7 * sizeof(v[0]));
-		v[4] += t1;
-		v[0] = t1 + t2;
-	}
-	for (int i = 0; i < 8; i++)
-		s->h[i] += v[i];
-}
-
-static void sha256_add(struct sha256 *s, const void *bytes, size_t count)
-{
-	const uint8_t *p = bytes;
-
-	s->bytes += count;
-	while (count > 0) {
-		size_t n = sizeof(s->block) - s->fill;
-
-		if (n > count)
-			n = count;
-		memcpy(s->block + s->fill, p, n);
-		s->fill += n;
-		p += n;
-		count -= n;
-		if (s->fill == sizeof(s->block)) {
-			sha256_block(s, s->block);
-			s->fill = 0;
-		}
-	}
-}
-
-static void sha256_init(struct sha256 *s)
-{
-	static const uint32_t start[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-					   0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
-
-	memset(s, 0, sizeof(*s));
-	memcpy(s->h, start, sizeof(start));
-}
-
-static void sha256_end(struct sha256 *s, uint8_t ret_digest[32])
-{
-	static const uint8_t padding[64] = { 0x80 };
-	uint64_t bits = s->bytes * 8;
-	uint8_t length[8];
-
-	sha256_add(s, padding, 1 + (119 - s->fill) % 64);
-	for (int i = 0; i < 8; i++)
-		length[i] = (uint8_t)(bits >> (56 - 8 * i));
-	sha256_add(s, length, sizeof(length));
-	for (int i = 0; i < 32; i++)
-		ret_digest[i] = (uint8_t)(s->h[i / 4] >> (24 - 8 * (i % 4)));
-}
-
 void load_digest(const void *bytes, size_t count, uint8_t ret_digest[32])
 {
-	struct sha256 s;
+	SHA2_CTX sha;
 
-	sha256_init(&s);
-	sha256_add(&s, bytes, count);
-	sha256_end(&s, ret_digest);
+	SHA256Init(&sha);
+	SHA256Update(&sha, bytes, count);
+	SHA256Final(ret_digest, &sha);
 }
 
 /* --- files --- */
@@ -342,7 +243,7 @@ int load_plan_errors(const char *path, const struct plan_host *host, unsigned in
 {
 	struct loader l;
 	struct topology *t = topology_new(&l, path, flags, errors);
-	struct sha256 digest;
+	SHA2_CTX sha;
 
 	if (errors != NULL)
 		*errors = (struct load_errors){ .count = 0 };
@@ -356,10 +257,10 @@ int load_plan_errors(const char *path, const struct plan_host *host, unsigned in
 		free(t);
 		return EXIT_TOPOLOGY;
 	}
-	sha256_init(&digest);
+	SHA256Init(&sha);
 	for (uint32_t i = 0; i < t->file_count; i++)
-		sha256_add(&digest, t->text + t->file[i].at, t->file[i].bytes);
-	sha256_end(&digest, ret_plan->digest);
+		SHA256Update(&sha, (const uint8_t *)t->text + t->file[i].at, t->file[i].bytes);
+	SHA256Final(ret_plan->digest, &sha);
 	free(t);
 	return EXIT_OK;
 }

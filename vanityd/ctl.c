@@ -59,8 +59,7 @@ static int print_log(json_t *result, int json)
 		report_json(stdout, result);
 		return EXIT_OK;
 	}
-	json_array_foreach (json_object_get(result, "lines"), i, line)
-		puts(json_string_value(line));
+	json_array_foreach(json_object_get(result, "lines"), i, line) puts(json_string_value(line));
 	return EXIT_OK;
 }
 
@@ -91,13 +90,13 @@ static const struct verb {
 	int (*print)(json_t *result, int json);
 } verb_table[] = {
 	{ "status", ARGUMENT_NONE, print_status }, { "stats", ARGUMENT_NONE, print_stats },
-	{ "log", ARGUMENT_LINES, print_log },	   { "restart", ARGUMENT_SHARD, print_restart },
+	{ "log", ARGUMENT_LINES, print_log },      { "restart", ARGUMENT_SHARD, print_restart },
 	{ "verify", ARGUMENT_NONE, print_sums },
 };
 
 /* Of the blueprint, and not in this build. */
-static const char *const unbuilt[] = { "top",  "trace", "peek",	   "reload", "drain", "hold",
-				       "release", "dump", "devices", "ls",   "cat" };
+static const char *const unbuilt[] = { "top",     "trace", "peek",    "reload", "drain", "hold",
+				       "release", "dump",  "devices", "ls",     "cat" };
 
 static const struct verb *verb_find(const char *name)
 {
@@ -148,8 +147,10 @@ static json_t *request_new(const struct verb *verb, int argc, char **argv)
 static int connect_failed(const char *system, int error)
 {
 	if (error == -EACCES || error == -EPERM) {
-		fprintf(stderr, "vanityctl: denied: the socket of %s is for root and groups vanity "
-				"and vanity-ops\n", system);
+		fprintf(stderr,
+			"vanityctl: denied: the socket of %s is for root and groups vanity "
+			"and vanity-ops\n",
+			system);
 		return EXIT_DENIED;
 	}
 	fprintf(stderr, "vanityctl: system %s does not run (%s)\n", system, strerror(-error));

@@ -148,8 +148,8 @@ static int daemon_run(struct daemon *d)
 		if (error != 0)
 			return error;
 		/* Answers out first: with the keeper's stop everything ends, this process too. */
-		if (d->ending && (!control_sending(d->control) ||
-				  daemon_now_ns() - d->ending_ns > ENDING_NS))
+		if (d->ending &&
+		    (!control_sending(d->control) || daemon_now_ns() - d->ending_ns > ENDING_NS))
 			return keeper_send(d, KEEPER_STOP, 0, 0);
 	}
 }
@@ -187,7 +187,8 @@ int verb_daemon(int argc, char **argv)
 	d->control_fd = d->log_fd = -1;
 	for (uint32_t i = 0; i < VANITY_SHARDS_MAX; i++)
 		d->shard[i].pidfd = d->shard[i].event_fd = -1;
-	/* Short sleeps are this loop's clock during a recovery; the default rounds them by 50 us. */
+	/* Short sleeps are this loop's clock during a recovery; the default rounds them by 50 us.
+	 */
 	prctl(PR_SET_TIMERSLACK, 1ul, 0, 0, 0);
 	signal(SIGPIPE, SIG_IGN);
 	error = hello_wait(d);

@@ -11,7 +11,7 @@
  *      daemon_jobs()   what operators wait for: restart, verify, stop
  *         |
  *         v
- *      ppoll()         keeper, pidfds, operators; short while something is under way
+ *      ppoll()         keeper, operators; short while something is under way
  *
  * Nothing here is needed to keep packets flowing. It may be killed at any instruction: all that
  * matters stands in cells, orders and the keeper's head, and a successor reads it back

@@ -127,8 +127,10 @@ static void tell(struct daemon *d, const struct life_action *a)
 		daemon_log(d, "%s.%u: ready", name, generation);
 		break;
 	case LIFE_EVENT_RECOVERED:
-		daemon_log(d, "%s.%u: recovered, every channel open again %llu us after the end was seen",
-			   name, generation, value / 1000);
+		daemon_log(
+			d,
+			"%s.%u: recovered, every channel open again %llu us after the end was seen",
+			name, generation, value / 1000);
 		break;
 	case LIFE_EVENT_BACKOFF:
 		daemon_log(d, "%s: restart intensity exceeded, next start in %llu ms", name,

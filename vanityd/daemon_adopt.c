@@ -85,7 +85,8 @@ static void judge_status(struct judge *j)
 		deviates(j, "seccomp mode %u", f->seccomp_mode);
 	if (f->seccomp_filters < (j->steady ? FILTERS_STEADY : 1))
 		deviates(j, "%u filters", f->seccomp_filters);
-	if (!plan->shared && (f->core_first != (int32_t)plan->core || f->core_last != f->core_first))
+	if (!plan->shared &&
+	    (f->core_first != (int32_t)plan->core || f->core_last != f->core_first))
 		deviates(j, "may run on other cores than %u", plan->core);
 }
 
@@ -113,7 +114,8 @@ static void maps_line(struct judge *j, const char *line)
 	char rights[8] = "", device[16] = "";
 
 	if (sscanf(line, "%llx-%llx %7s %llx %15s %llu", &from, &to, rights, &offset, device,
-		   &inode) != 6 || strlen(rights) != 4 || to <= from) {
+		   &inode) != 6 ||
+	    strlen(rights) != 4 || to <= from) {
 		deviates(j, "a line of its maps does not parse");
 		return;
 	}
@@ -138,7 +140,8 @@ static void judge_maps(struct judge *j)
 			deviates(j, "region %u of %llu bytes is not mapped as planned",
 				 region[i].region, (unsigned long long)region[i].bytes);
 		else
-			j->facts->huge_regions += region[i].page_bytes > j->d->plan->host.page_bytes;
+			j->facts->huge_regions +=
+				region[i].page_bytes > j->d->plan->host.page_bytes;
 	}
 }
 
@@ -197,10 +200,10 @@ static int facts_parse(struct judge *j, char *text)
 		if (strncmp(line, "== ", 3) == 0) {
 			const char *name = line + 3;
 
-			section = strcmp(name, "status") == 0 ? STATUS :
-				  strcmp(name, "maps") == 0   ? MAPS :
-				  strcmp(name, "fd") == 0     ? FDS :
-								END;
+			section = strcmp(name, "status") == 0 ? STATUS
+				  : strcmp(name, "maps") == 0 ? MAPS
+				  : strcmp(name, "fd") == 0   ? FDS
+							      : END;
 			sections++;
 		} else if (section == STATUS) {
 			status_line(j, line);
@@ -335,7 +338,8 @@ int daemon_adopt(struct daemon *d)
 	}
 	orders_finish(d);
 	d->adopted_ns = daemon_now_ns() - d->born_ns;
-	daemon_log(d, "vanityd: adopted %d shards in %llu us (%llu ns), successor %u, %u deviations",
+	daemon_log(d,
+		   "vanityd: adopted %d shards in %llu us (%llu ns), successor %u, %u deviations",
 		   adopted, (unsigned long long)(d->adopted_ns / 1000),
 		   (unsigned long long)d->adopted_ns, d->successor, deviations);
 	return 0;

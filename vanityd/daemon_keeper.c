@@ -44,7 +44,9 @@ static int parcel_receive(int fd, struct parcel *ret)
 		struct cmsghdr align;
 	} control;
 	struct iovec iov = { .iov_base = &ret->message, .iov_len = sizeof(ret->message) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control.bytes,
 			      .msg_controllen = sizeof(control.bytes) };
 	ssize_t n;
 
@@ -73,8 +75,9 @@ static int parcel_receive(int fd, struct parcel *ret)
 
 int keeper_send(struct daemon *d, uint32_t verb, uint32_t shard, uint32_t generation)
 {
-	struct keeper_message message = { .magic = KEEPER_MAGIC, .verb = verb, .shard = shard,
-					  .generation = generation };
+	struct keeper_message message = {
+		.magic = KEEPER_MAGIC, .verb = verb, .shard = shard, .generation = generation
+	};
 	ssize_t n;
 
 	do {

@@ -119,12 +119,15 @@ static void record_write(struct daemon *d, uint32_t shard, const struct cell_log
 	s->log_in_second++;
 	text_escape(plain, sizeof(plain), bytes, CELL_WORDS_BYTES);
 	record_text(text, sizeof(text), plain, a, b);
-	snprintf(line, sizeof(line), "%s.%u: %s", d->plan->shard[shard].name, s->log_generation, text);
+	snprintf(line, sizeof(line), "%s.%u: %s", d->plan->shard[shard].name, s->log_generation,
+		 text);
 	now = daemon_now_ns();
 	real = real_now_ns();
 	stamp = daemon_stamp_ns(d, cycles);
 	/* Its own time stamp, unless that is a lie. */
-	line_write(d, stamp != 0 && stamp <= now && now - stamp < 60 * SECOND_NS ? real - (now - stamp) : real,
+	line_write(d,
+		   stamp != 0 && stamp <= now && now - stamp < 60 * SECOND_NS ? real - (now - stamp)
+									      : real,
 		   line);
 	return;
 lost:
@@ -148,7 +151,8 @@ void daemon_log_drain(struct daemon *d, uint32_t shard)
 	}
 	while (s->log_seen < count) {
 		s->log_seen++;
-		record_write(d, shard, &s->cell->log[(s->log_seen - 1) % CELL_LOG_RECORDS], s->log_seen);
+		record_write(d, shard, &s->cell->log[(s->log_seen - 1) % CELL_LOG_RECORDS],
+			     s->log_seen);
 	}
 	if (now - s->log_second_ns < SECOND_NS)
 		return;

@@ -152,9 +152,12 @@ uint64_t shard_count_port(const struct daemon_shard *s, uint32_t port, enum port
 {
 	const struct cell_port *p = &s->cell->port[port];
 	const wire_u64 *const word[PORT_COUNTS] = {
-		[PORT_LOST_IN_HAND] = &p->lost_in_hand, [PORT_IN_DOUBT] = &p->in_doubt,
-		[PORT_HANDLED_LATE] = &p->handled_late, [PORT_SKIPPED] = &p->skipped,
-		[PORT_DROPPED] = &p->dropped,		[PORT_REFUSED] = &p->refused,
+		[PORT_LOST_IN_HAND] = &p->lost_in_hand,
+		[PORT_IN_DOUBT] = &p->in_doubt,
+		[PORT_HANDLED_LATE] = &p->handled_late,
+		[PORT_SKIPPED] = &p->skipped,
+		[PORT_DROPPED] = &p->dropped,
+		[PORT_REFUSED] = &p->refused,
 		[PORT_FAULTS] = &p->faults,
 	};
 
@@ -165,7 +168,8 @@ void shard_fold(struct daemon *d, uint32_t shard, uint32_t generation)
 {
 	struct daemon_shard *s = &d->shard[shard];
 
-	/* The cell still is the dead one's: its successor writes nothing before it is told to go. */
+	/* The cell still is the dead one's: its successor writes nothing before it is told to go.
+	 */
 	if (generation <= s->folded || wire_load_acquire(&s->cell->generation) != generation)
 		return;
 	s->folded = generation;

@@ -54,7 +54,8 @@ void sums_start(struct daemon *d, uint32_t stop)
 	d->sums.rounds = 1;
 	d->sums.asked_ns = daemon_now_ns();
 	/* A sleeping shard looks at its orders when its bell rings, or within half its watchdog. */
-	d->sums.deadline_ns = d->sums.asked_ns + SUMS_TIMEOUT_NS + SUMS_TIMEOUT_WATCHDOGS * watchdog;
+	d->sums.deadline_ns =
+		d->sums.asked_ns + SUMS_TIMEOUT_NS + SUMS_TIMEOUT_WATCHDOGS * watchdog;
 	d->sums.state = SUMS_ASKED;
 	orders_all(d, 1, d->sums.number);
 }
@@ -91,7 +92,8 @@ static json_t *channel_sums(const struct daemon *d, uint32_t channel, json_t *re
 	json_t *sums = json_object();
 
 	if (in_channel > c->slot_count)
-		differs(ret_differs, "channel", c->name, "cursors are further apart than its slots");
+		differs(ret_differs, "channel", c->name,
+			"cursors are further apart than its slots");
 	if (taken != handled)
 		differs(ret_differs, "channel", c->name, "a burst is not finished");
 	if (c->pool_count > 0 && in_channel == 0 && lent == held && lent_hash != held_hash)
@@ -104,8 +106,10 @@ static json_t *channel_sums(const struct daemon *d, uint32_t channel, json_t *re
 	json_object_set_new(sums, "in_channel", number(in_channel));
 	json_object_set_new(sums, "lent", number(lent));
 	json_object_set_new(sums, "held", number(held));
-	json_object_set_new(sums, "lent_hash", json_sprintf("%016llx", (unsigned long long)lent_hash));
-	json_object_set_new(sums, "held_hash", json_sprintf("%016llx", (unsigned long long)held_hash));
+	json_object_set_new(sums, "lent_hash",
+			    json_sprintf("%016llx", (unsigned long long)lent_hash));
+	json_object_set_new(sums, "held_hash",
+			    json_sprintf("%016llx", (unsigned long long)held_hash));
 	*ret_in_channel += in_channel;
 	return sums;
 }
@@ -119,7 +123,8 @@ static json_t *pool_sums(const struct daemon *d, uint32_t pool, uint32_t nth, js
 	json_t *sums = json_object();
 
 	if (total != p->frame_count)
-		differs(ret_differs, "pool", p->name, "its owner counts other frames than the plan");
+		differs(ret_differs, "pool", p->name,
+			"its owner counts other frames than the plan");
 	if (free_count + held + lent != total)
 		differs(ret_differs, "pool", p->name, "free, held and lent are not its total");
 	json_object_set_new(sums, "name", json_string(p->name));
@@ -201,8 +206,7 @@ void sums_step(struct daemon *d)
 		return;
 	for (uint32_t i = 0; i < d->plan->shard_count; i++)
 		answered &= shard_answered(d, i);
-	if (now < d->sums.deadline_ns &&
-	    (!answered || now - d->sums.asked_ns < SUMS_ROUND_NS))
+	if (now < d->sums.deadline_ns && (!answered || now - d->sums.asked_ns < SUMS_ROUND_NS))
 		return;
 	result = compare(d, &exact, &quiet);
 	/* A recovery under way moves frames still; and a full channel may yet run empty. */

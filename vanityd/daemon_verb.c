@@ -100,8 +100,7 @@ static void verb_item(struct daemon *d, struct control_client *client, const jso
 		return;
 	job = job_start(d, client, JOB_ITEM, RESTART_TIMEOUT_NS);
 	job->shard = shard;
-	job->generation =
-		(uint32_t)json_integer_value(json_object_get(request, "generation"));
+	job->generation = (uint32_t)json_integer_value(json_object_get(request, "generation"));
 }
 
 static void verb_restart(struct daemon *d, struct control_client *client, const json_t *request)
@@ -143,10 +142,10 @@ static const struct {
 	uint32_t right;
 	void (*run)(struct daemon *d, struct control_client *client, const json_t *request);
 } verb_table[] = {
-	{ "status", CONTROL_READ, verb_status },  { "stats", CONTROL_READ, verb_stats },
-	{ "log", CONTROL_READ, verb_log },	  { "ready", CONTROL_READ, verb_ready },
-	{ "item", CONTROL_READ, verb_item },	  { "restart", CONTROL_ACT, verb_restart },
-	{ "verify", CONTROL_ACT, verb_verify },	  { "stop", CONTROL_ACT, verb_stop },
+	{ "status", CONTROL_READ, verb_status }, { "stats", CONTROL_READ, verb_stats },
+	{ "log", CONTROL_READ, verb_log },       { "ready", CONTROL_READ, verb_ready },
+	{ "item", CONTROL_READ, verb_item },     { "restart", CONTROL_ACT, verb_restart },
+	{ "verify", CONTROL_ACT, verb_verify },  { "stop", CONTROL_ACT, verb_stop },
 };
 
 void daemon_request(void *context, struct control_client *client, const char *verb,

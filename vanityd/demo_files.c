@@ -87,7 +87,8 @@ static uint32_t u32_at(const unsigned char *bytes, int swapped)
 /* 0, or what is wrong with the file's first 24 bytes. */
 static const char *capture_head(const unsigned char *head, int *ret_swapped)
 {
-	static const uint32_t micro = 0xa1b2c3d4u, nano = 0xa1b23c4du, next_generation = 0x0a0d0d0au;
+	static const uint32_t micro = 0xa1b2c3d4u, nano = 0xa1b23c4du,
+			      next_generation = 0x0a0d0d0au;
 	uint32_t magic = u32_at(head, 0);
 
 	if (magic == next_generation)
@@ -230,7 +231,8 @@ static int data_write(struct demo_files *files, const char *pcap)
 	if (rules == NULL)
 		return EXIT_FAILED;
 	fputs("# SPDX-License-Identifier: Apache-2.0\n# A capture of the user's: all of it passes.\n"
-	      "default allow\n", rules);
+	      "default allow\n",
+	      rules);
 	return fclose(rules) == 0 ? EXIT_OK : EXIT_FAILED;
 }
 

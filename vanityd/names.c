@@ -84,8 +84,8 @@ static void symbols_read(struct names *names, Elf *elf, const GElf_Shdr *header,
 		const char *name;
 		GElf_Sym sym;
 
-		if (gelf_getsym(data, (int)i, &sym) == NULL || GELF_ST_TYPE(sym.st_info) != STT_FUNC ||
-		    sym.st_shndx == SHN_UNDEF)
+		if (gelf_getsym(data, (int)i, &sym) == NULL ||
+		    GELF_ST_TYPE(sym.st_info) != STT_FUNC || sym.st_shndx == SHN_UNDEF)
 			continue;
 		name = elf_strptr(elf, header->sh_link, sym.st_name);
 		if (name == NULL || name[0] == '\0')
@@ -118,7 +118,8 @@ static void sections_read(struct names *names, Elf *elf)
 			data = elf_getdata(scn, NULL);
 			if (data != NULL)
 				symbols_read(names, elf, &header, data);
-		} else if (header.sh_type == SHT_PROGBITS && strcmp(name, ".vanity.counters") == 0) {
+		} else if (header.sh_type == SHT_PROGBITS &&
+			   strcmp(name, ".vanity.counters") == 0) {
 			data = elf_rawdata(scn, NULL);
 			if (data != NULL && data->d_buf != NULL)
 				counters_read(names, data);

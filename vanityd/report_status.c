@@ -104,7 +104,8 @@ static json_t *shard_report(const struct daemon *d, uint32_t shard)
 		json_object_set_new(report, "core", number(plan->core));
 	json_object_set_new(report, "uptime_ns",
 			    number(s->alive ? daemon_now_ns() - s->started_ns : 0));
-	json_object_set_new(report, "restarts", number(life->generation > 0 ? life->generation - 1 : 0));
+	json_object_set_new(report, "restarts",
+			    number(life->generation > 0 ? life->generation - 1 : 0));
 	json_object_set_new(report, "first_item_ns",
 			    number(daemon_stamp_ns(d, wire_load(&s->cell->first_item_cycles))));
 	json_object_set_new(report, "facts", facts_report(&s->facts, s->alive));
@@ -128,8 +129,8 @@ static void channel_counts(const struct daemon *d, const struct plan_channel *c,
 	for (uint32_t k = 0; k < PORT_COUNTS; k++) {
 		const struct daemon_shard *tx = &d->shard[c->producer];
 		const struct daemon_shard *rx = &d->shard[c->consumer];
-		uint64_t sum = tx->port_before[c->producer_port][k] +
-			       rx->port_before[c->consumer_port][k];
+		uint64_t sum =
+			tx->port_before[c->producer_port][k] + rx->port_before[c->consumer_port][k];
 
 		/* A cell whose generation is folded in already still shows the dead one's. */
 		if (wire_load(&tx->cell->generation) > tx->folded)

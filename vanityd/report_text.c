@@ -59,8 +59,8 @@ static void fault_text(FILE *out, const char *name, const json_t *fault)
 {
 	const char *symbol = report_text(fault, "symbol"), *words = report_text(fault, "words");
 
-	fprintf(out, "  last fault of %s: generation %lld, %s", name, report_number(fault, "generation"),
-		report_text(fault, "fault"));
+	fprintf(out, "  last fault of %s: generation %lld, %s", name,
+		report_number(fault, "generation"), report_text(fault, "fault"));
 	if (report_number(fault, "signal") != 0)
 		fprintf(out, ", signal %lld", report_number(fault, "signal"));
 	else
@@ -69,7 +69,8 @@ static void fault_text(FILE *out, const char *name, const json_t *fault)
 		fprintf(out, ", code %lld, address %s, pc %s%s%s", report_number(fault, "code"),
 			report_text(fault, "address"), report_text(fault, "pc"),
 			symbol[0] != '\0' ? " in " : "", symbol);
-	fprintf(out, "%s%s%s\n", words[0] != '\0' ? ": \"" : "", words, words[0] != '\0' ? "\"" : "");
+	fprintf(out, "%s%s%s\n", words[0] != '\0' ? ": \"" : "", words,
+		words[0] != '\0' ? "\"" : "");
 }
 
 static void shards_text(FILE *out, const json_t *shards)
@@ -85,10 +86,10 @@ static void shards_text(FILE *out, const json_t *shards)
 
 		snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(core));
 		duration(uptime, sizeof(uptime), report_number(shard, "uptime_ns"));
-		fprintf(out, "%-16s %8lld %4lld  %s%-9s%s %6s %9s %8lld\n", report_text(shard, "name"),
-			report_number(shard, "pid"), report_number(shard, "generation"),
-			up ? GREEN(out) : RED(out), phase, PLAIN(out),
-			json_is_string(core) ? json_string_value(core) : number, uptime,
+		fprintf(out, "%-16s %8lld %4lld  %s%-9s%s %6s %9s %8lld\n",
+			report_text(shard, "name"), report_number(shard, "pid"),
+			report_number(shard, "generation"), up ? GREEN(out) : RED(out), phase,
+			PLAIN(out), json_is_string(core) ? json_string_value(core) : number, uptime,
 			report_number(shard, "restarts"));
 	}
 	for (size_t i = 0; i < json_array_size(shards); i++) {
@@ -102,16 +103,17 @@ static void shards_text(FILE *out, const json_t *shards)
 
 static void channels_text(FILE *out, const json_t *channels)
 {
-	fprintf(out, "%-16s %-9s %8s %8s %8s %8s %8s %8s\n", "CHANNEL", "STATE", "IN-DOUBT",
-		"LOST", "LATE", "SKIPPED", "DROPPED", "REFUSED");
+	fprintf(out, "%-16s %-9s %8s %8s %8s %8s %8s %8s\n", "CHANNEL", "STATE", "IN-DOUBT", "LOST",
+		"LATE", "SKIPPED", "DROPPED", "REFUSED");
 	for (size_t i = 0; i < json_array_size(channels); i++) {
 		const json_t *channel = json_array_get(channels, i);
 		const char *state = report_text(channel, "state");
 		int open = strcmp(state, "open") == 0;
 
 		fprintf(out, "%-16s %s%-9s%s %8lld %8lld %8lld %8lld %8lld %8lld\n",
-			report_text(channel, "name"), open ? GREEN(out) : RED(out), state, PLAIN(out),
-			report_number(channel, "in_doubt"), report_number(channel, "lost_in_hand"),
+			report_text(channel, "name"), open ? GREEN(out) : RED(out), state,
+			PLAIN(out), report_number(channel, "in_doubt"),
+			report_number(channel, "lost_in_hand"),
 			report_number(channel, "handled_late"), report_number(channel, "skipped"),
 			report_number(channel, "dropped"), report_number(channel, "refused"));
 	}
@@ -124,8 +126,8 @@ void report_status_text(FILE *out, const json_t *status)
 	fprintf(out, "system %s: %s%s, vanityd generation %lld (pid %lld), plan %.12s\n",
 		report_text(status, "system"), report_text(status, "state"),
 		json_is_true(json_object_get(status, "dev")) ? " (--dev)" : "",
-		report_number(status, "daemon_generation"),
-		report_number(status, "daemon_pid"), report_text(status, "plan"));
+		report_number(status, "daemon_generation"), report_number(status, "daemon_pid"),
+		report_text(status, "plan"));
 	fprintf(out, "active: huge pages %s, own cores %s, sandbox %s\n",
 		json_is_true(json_object_get(active, "hugepages")) ? "yes" : "no",
 		json_is_true(json_object_get(active, "pinned")) ? "yes" : "no",
@@ -150,7 +152,8 @@ static void shard_stats_text(FILE *out, const json_t *shard)
 	const char *name;
 
 	fprintf(out, "%s.%lld\n", report_text(shard, "name"), report_number(shard, "generation"));
-	json_object_foreach (json_object_get(shard, "counters"), name, value) {
+	json_object_foreach(json_object_get(shard, "counters"), name, value)
+	{
 		fprintf(out, "  %-24s", name);
 		counter_text(out, value);
 		if (json_object_get(before, name) != NULL) {
@@ -201,7 +204,8 @@ void report_sums_text(FILE *out, const json_t *sums)
 	for (size_t i = 0; i < json_array_size(channels); i++) {
 		const json_t *c = json_array_get(channels, i);
 
-		fprintf(out, "channel %-12s published %lld = handled %lld + in the channel %lld; lent %lld, held %lld\n",
+		fprintf(out,
+			"channel %-12s published %lld = handled %lld + in the channel %lld; lent %lld, held %lld\n",
 			report_text(c, "name"), report_number(c, "published"),
 			report_number(c, "handled"), report_number(c, "in_channel"),
 			report_number(c, "lent"), report_number(c, "held"));

@@ -127,7 +127,8 @@ int session_load(struct session *s, const char *path, int dev, int quiet)
 	s->dev = dev;
 	s->quiet = quiet;
 	if (!dev && geteuid() != 0) {
-		fprintf(stderr, "vanityd: without root a system runs by the rules of --dev; say so\n");
+		fprintf(stderr,
+			"vanityd: without root a system runs by the rules of --dev; say so\n");
 		return EXIT_DENIED;
 	}
 	s->plan = calloc(1, sizeof(*s->plan));
@@ -348,7 +349,8 @@ int system_stop(const char *system, const char *control, json_t **ret_sums)
 	json_decref(answer);
 	answer = NULL;
 	if (error == 0)
-		error = ask(control, json_pack("{s:s}", "verb", "stop"), -1, STOP_TIMEOUT_MS, &answer);
+		error = ask(control, json_pack("{s:s}", "verb", "stop"), -1, STOP_TIMEOUT_MS,
+			    &answer);
 	if (error == 0 && control_exit(answer) == EXIT_DENIED) {
 		fprintf(stderr, "vanityd: %s\n", control_words(answer));
 		json_decref(answer);
@@ -360,7 +362,8 @@ int system_stop(const char *system, const char *control, json_t **ret_sums)
 		/* Wedged, dead, or dying of what ails the system: nobody left to ask. */
 		patience = 0;
 		if (error != -ENOENT)
-			fprintf(stderr, "vanityd: the daemon of %s does not answer (%s); stopping without sums\n",
+			fprintf(stderr,
+				"vanityd: the daemon of %s does not answer (%s); stopping without sums\n",
 				system, error != 0 ? strerror(-error) : control_words(answer));
 	}
 	json_decref(answer);

@@ -107,9 +107,9 @@ static void print_live(const struct demo *demo)
 {
 	if (demo->json)
 		return;
-	printf("%s%8.3f Mpps  hop p50 %lld ns, p99 %lld ns  lost %lld%s", demo->terminal ? "\r" : "",
-	       demo->rate / 1e6, demo->hop_p50, demo->hop_p99, demo->missing,
-	       demo->terminal ? "   " : "\n");
+	printf("%s%8.3f Mpps  hop p50 %lld ns, p99 %lld ns  lost %lld%s",
+	       demo->terminal ? "\r" : "", demo->rate / 1e6, demo->hop_p50, demo->hop_p99,
+	       demo->missing, demo->terminal ? "   " : "\n");
 	fflush(stdout);
 }
 
@@ -212,7 +212,8 @@ static void wait_until(struct demo *demo, uint64_t at_ns)
 
 static int demo_run(struct demo *demo)
 {
-	uint64_t begun = session_now_ns(), next = begun + SECOND_NS, kill_at = begun + KILL_AFTER_NS;
+	uint64_t begun = session_now_ns(), next = begun + SECOND_NS,
+		 kill_at = begun + KILL_AFTER_NS;
 	uint64_t end = demo->seconds > 0 ? begun + demo->seconds * SECOND_NS : UINT64_MAX;
 	int result = sample(demo);
 
@@ -256,11 +257,12 @@ static void take_losses(const json_t *status, struct figures *ret)
 	const json_t *channels = json_object_get(status, "channels"), *channel;
 	size_t i;
 
-	json_array_foreach (channels, i, channel) {
+	json_array_foreach(channels, i, channel)
+	{
 		long long doubt = report_number(channel, "in_doubt");
 		long long hand = report_number(channel, "lost_in_hand");
-		long long other = report_number(channel, "skipped") +
-				  report_number(channel, "dropped");
+		long long other =
+			report_number(channel, "skipped") + report_number(channel, "dropped");
 
 		if (strcmp(report_text(channel, "from"), VICTIM) == 0 ||
 		    strcmp(report_text(channel, "to"), VICTIM) == 0) {
@@ -300,7 +302,8 @@ static void print_document(const struct demo *demo, const struct figures *f)
 	json_t *report = json_object(), *shards = json_array();
 	size_t i;
 
-	json_array_foreach (list, i, shard) {
+	json_array_foreach(list, i, shard)
+	{
 		json_t *one = json_object();
 
 		json_object_set(one, "name", json_object_get(shard, "name"));
@@ -364,8 +367,8 @@ static int demo_end(struct demo *demo, int result)
 	if (result == EXIT_OK && ended != EXIT_OK)
 		result = ended;
 	/* What the witness misses must be what the ledgers say was lost; all else is a defect. */
-	if (result == EXIT_OK && (!f.exact || f.lost_elsewhere != 0 ||
-				  demo->missing != f.in_doubt + f.lost_in_hand))
+	if (result == EXIT_OK &&
+	    (!f.exact || f.lost_elsewhere != 0 || demo->missing != f.in_doubt + f.lost_in_hand))
 		result = EXIT_FAILED;
 	return result;
 }

@@ -33,7 +33,8 @@ static int log_follow(struct session *s)
 
 		if (error != EXIT_OK) {
 			json_decref(result);
-			/* A vanityd that was killed has a successor; only the keeper's end ends all. */
+			/* A vanityd that was killed has a successor; only the keeper's end ends
+			 * all. */
 			if (session_interrupted(s))
 				return EXIT_OK;
 			if (session_alive(s)) {
@@ -44,9 +45,8 @@ static int log_follow(struct session *s)
 			return EXIT_FAILED;
 		}
 		next = report_number(result, "next");
-		json_array_foreach (json_object_get(result, "lines"), i, line)
-			if (!s->quiet)
-				fprintf(stderr, "%s\n", json_string_value(line));
+		json_array_foreach(json_object_get(result, "lines"), i, line) if (!s->quiet)
+			fprintf(stderr, "%s\n", json_string_value(line));
 		json_decref(result);
 	}
 	return EXIT_OK;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Clients are of three kinds: well-behaved, wordy, and silent. None may cost the daemon anything. */
+/* Clients are of three kinds: well-behaved, wordy, and silent. None may cost the daemon anything.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -104,7 +105,8 @@ static size_t client_read(int fd, char *ret_text, size_t room)
 	size_t bytes = 0;
 	ssize_t n;
 
-	while (bytes < room - 1 && (n = recv(fd, ret_text + bytes, room - 1 - bytes, MSG_DONTWAIT)) > 0)
+	while (bytes < room - 1 &&
+	       (n = recv(fd, ret_text + bytes, room - 1 - bytes, MSG_DONTWAIT)) > 0)
 		bytes += (size_t)n;
 	ret_text[bytes] = '\0';
 	return bytes;
@@ -141,8 +143,13 @@ static void a_request_may_come_in_pieces(void **state)
 
 static void what_is_no_request_is_refused_with_a_line_in_the_log(void **state)
 {
-	static const char *const bad[] = { "\n", "status\n", "[]\n", "{}\n", "{\"verb\":7}\n",
-					   "{\"verb\":\"a\",\"verb\":\"b\"}\n", "{\"verb\":\"a\"\n" };
+	static const char *const bad[] = { "\n",
+					   "status\n",
+					   "[]\n",
+					   "{}\n",
+					   "{\"verb\":7}\n",
+					   "{\"verb\":\"a\",\"verb\":\"b\"}\n",
+					   "{\"verb\":\"a\"\n" };
 	struct world *w = *state;
 	char text[256];
 

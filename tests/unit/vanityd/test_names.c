@@ -130,7 +130,8 @@ static void a_damaged_image_does_no_harm(void **state)
 	assert_non_null(damaged);
 	memcpy(&head, image, sizeof(head));
 	for (uint32_t i = 0; i < 600; i++) {
-		size_t from = i % 2 ? (size_t)head.e_shoff : 0, room = i % 2 ? image_bytes - from : 64;
+		size_t from = i % 2 ? (size_t)head.e_shoff : 0,
+		       room = i % 2 ? image_bytes - from : 64;
 		struct names *names;
 
 		memcpy(damaged, image, image_bytes);

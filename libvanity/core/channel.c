@@ -39,9 +39,9 @@ void rx_lane_publish(struct vanity_rx *rx)
 	shard_dirty(&rx->ch);
 }
 
-static void rx_lane_push(struct vanity_rx *rx, uint32_t frame)
+static void rx_lane_push(struct vanity_rx *rx, uint32_t entry)
 {
-	wire_store_u32(&rx->lane[rx->lane_tail & rx->lane_mask], frame);
+	wire_store_u32(&rx->lane[rx->lane_tail & rx->lane_mask], entry);
 	rx->lane_tail++;
 }
 
@@ -76,6 +76,7 @@ void tx_disown(struct vanity_shard *self, uint32_t local, uint32_t frame)
 		if (self->to[local] == i || tx->claim[bit / 64] >> (bit % 64) & 1)
 			tx->lent_count--;
 		tx->claim[bit / 64] &= ~(1ull << (bit % 64));
+		tx_unkeep(tx, bit);
 	}
 	(void)shard_forget(self, local);
 }
@@ -83,15 +84,16 @@ void tx_disown(struct vanity_shard *self, uint32_t local, uint32_t frame)
 /* A frame that is in nobody's hand below us goes to where we have it from. */
 void tx_home(struct vanity_shard *self, uint32_t local, uint32_t frame)
 {
-	uint32_t from;
+	uint32_t entry = frame, from;
 
 	if (self->guest[local] != FROM_NOTHING) {
 		/* Given back below us while we still have it as a guest: free when we are done. */
 		self->to[local] = TO_NOBODY;
 		return;
 	}
+	if (shard_adopted(self, local))
+		entry |= WIRE_LANE_ADOPTED;
 	from = shard_forget(self, local);
-
 	if (from == FROM_POOL) {
 		for (uint32_t i = 0; i < self->pool_count; i++) {
 			struct vanity_pool *pool = &self->pool[i];
@@ -108,10 +110,10 @@ void tx_home(struct vanity_shard *self, uint32_t local, uint32_t frame)
 			const struct channel_pool *p;
 
 			if (channel_local(&self->rx[i].ch, frame, &p) != LOCAL_NONE)
-				rx_lane_push(&self->rx[i], frame);
+				rx_lane_push(&self->rx[i], entry);
 		}
 	} else if (from < self->rx_count) {
-		rx_lane_push(&self->rx[from], frame);
+		rx_lane_push(&self->rx[from], entry);
 	}
 }
 
@@ -315,41 +317,49 @@ taken:
 
 /* --- the producer's end -------------------------------------------------------------------- */
 
-/* A lane entry is a claim: only what our ledger says that neighbour holds comes home. */
-static void tx_returned(struct vanity_tx *tx, uint32_t frame)
+/* Does another borrower say that it has a frame of TO_MANY? */
+static bool shard_claimed(struct vanity_shard *self, uint32_t frame)
+{
+	for (uint32_t i = 0; i < self->tx_count; i++) {
+		struct vanity_tx *tx = &self->tx[i];
+		const struct channel_pool *p;
+		uint32_t bit;
+
+		if (channel_local(&tx->ch, frame, &p) == LOCAL_NONE)
+			continue;
+		bit = channel_bit(p, frame);
+		if (tx->claim[bit / 64] >> (bit % 64) & 1)
+			return true;
+	}
+	return false;
+}
+
+/* A lane entry is a claim: only what our ledger says that neighbour holds comes home, and what it
+ * has by hearsay only if it was lent before that. */
+static void tx_returned(struct vanity_tx *tx, uint32_t entry)
 {
 	struct channel *ch = &tx->ch;
 	struct vanity_shard *self = ch->self;
-	uint32_t me = (uint32_t)(tx - self->tx);
+	uint32_t frame = entry & ~WIRE_LANE_ADOPTED, bit;
 	const struct channel_pool *pool;
 	uint32_t local = channel_local(ch, frame, &pool);
 
 	if (local == LOCAL_NONE)
 		goto refuse;
+	bit = channel_bit(pool, frame);
+	if (entry & WIRE_LANE_ADOPTED && !(tx->kept[bit / 64] >> (bit % 64) & 1))
+		goto refuse;
 	if (self->to[local] == TO_MANY) {
-		uint32_t bit = channel_bit(pool, frame);
-
 		if (!(tx->claim[bit / 64] >> (bit % 64) & 1))
 			goto refuse;
 		tx->claim[bit / 64] &= ~(1ull << (bit % 64));
-		tx->lent_count--;
-		for (uint32_t i = 0; i < self->tx_count; i++) {
-			struct vanity_tx *other = &self->tx[i];
-			const struct channel_pool *p;
-
-			if (channel_local(&other->ch, frame, &p) == LOCAL_NONE)
-				continue;
-			bit = channel_bit(p, frame);
-			if (other->claim[bit / 64] >> (bit % 64) & 1)
-				return; /* another borrower still says it has it */
-		}
-		tx_home(self, local, frame);
-		return;
-	}
-	if (self->to[local] != me)
+	} else if (self->to[local] != (uint32_t)(tx - self->tx)) {
 		goto refuse;
+	}
 	tx->lent_count--;
-	tx_home(self, local, frame);
+	tx_unkeep(tx, bit);
+	if (self->to[local] != TO_MANY || !shard_claimed(self, frame))
+		tx_home(self, local, frame);
 	return;
 refuse:
 	cell_add(&ch->cell->refused, 1);
@@ -412,6 +422,8 @@ static uint32_t tx_room(struct vanity_tx *tx, uint32_t wanted)
 	if (ch->pool_count > 0 && tx_may_lend(tx) < room) {
 		if (tx_may_lend(tx) < wanted)
 			tx_lane_poll(tx, LANE_BURST);
+		if (ch->fault != CHANNEL_OK)
+			return 0; /* by that very lane */
 		if (tx_may_lend(tx) < room)
 			room = tx_may_lend(tx);
 	}

@@ -112,6 +112,8 @@ struct vanity_tx {
 	uint64_t doubt_at, doubt_end; /* items in doubt since the consumer died */
 	uint64_t resume;
 	uint64_t *claim; /* bitmap: frames with TO_MANY that this borrower stated */
+	uint64_t *kept; /* bitmap: frames lent before the consumer's start, and stated by it */
+	uint32_t kept_count;
 	uint32_t bursts; /* published; decides on stamps */
 };
 
@@ -204,6 +206,16 @@ static inline bool channel_opens(const struct channel *ch, const wire_u64 *peer_
 {
 	return !ch->closed && ch->joined == ch->generation &&
 	       wire_load_acquire(peer_joined) == ch->joined;
+}
+
+/* Off the ledger: what its borrower stated of it no longer matters. */
+static inline void tx_unkeep(struct vanity_tx *tx, uint32_t bit)
+{
+	/* Empty as a rule, so that the steady state pays a load of a line it has. */
+	if (tx->kept_count == 0 || !(tx->kept[bit / 64] >> (bit % 64) & 1))
+		return;
+	tx->kept[bit / 64] &= ~(1ull << (bit % 64));
+	tx->kept_count--;
 }
 
 /* Lap bit of position @at as it stands in a slot that has been written. */

@@ -155,7 +155,7 @@ static void rx_state_back(struct vanity_rx *rx)
 	if (rx->lane_tail - lane_head > (uint64_t)rx->lane_mask + 1)
 		return;
 	for (uint64_t at = lane_head; at != rx->lane_tail; at++) {
-		uint32_t frame = wire_load_u32(&rx->lane[at & rx->lane_mask]);
+		uint32_t frame = wire_load_u32(&rx->lane[at & rx->lane_mask]) & ~WIRE_LANE_ADOPTED;
 		const struct channel_pool *p;
 
 		if (channel_local(ch, frame, &p) != LOCAL_NONE)
@@ -167,9 +167,14 @@ static void rx_state_back(struct vanity_rx *rx)
  * before it is missing here. Frames of unknown lender count on every input: never too few. */
 static void rx_state_left(struct vanity_rx *rx)
 {
+	uint64_t slots = rx->tail - rx->taken;
+
+	/* Behind a broken promise nothing is taken any more. */
+	if (rx->ch.fault != CHANNEL_OK)
+		slots = 0;
 	rx_lane_publish(rx);
 	wire_store_release(&rx->ch.cell->left,
-			   rx->tail - rx->taken + rx->hand_count + rx->ch.self->many_count);
+			   slots + rx->hand_count + rx->ch.self->many_count);
 }
 
 static void rx_detach(struct vanity_rx *rx, uint64_t generation)
@@ -252,6 +257,7 @@ static void tx_take_back(struct vanity_tx *tx, uint32_t local, uint32_t frame, u
 	struct vanity_shard *self = tx->ch.self;
 
 	tx->lent_count--;
+	tx_unkeep(tx, bit);
 	if (self->to[local] == TO_MANY) {
 		tx->claim[bit / 64] &= ~(1ull << (bit % 64));
 		for (uint32_t i = 0; i < self->tx_count; i++) {
@@ -264,6 +270,16 @@ static void tx_take_back(struct vanity_tx *tx, uint32_t local, uint32_t frame, u
 		}
 	}
 	tx_home(self, local, frame);
+}
+
+/* Lent before the consumer's start: what it has by hearsay may be this. */
+static void tx_keep(struct vanity_tx *tx, uint32_t bit, bool keep)
+{
+	tx_unkeep(tx, bit);
+	if (!keep)
+		return;
+	bit_set(tx->kept, bit);
+	tx->kept_count++;
 }
 
 /*
@@ -297,8 +313,13 @@ static void tx_settle(struct vanity_tx *tx, const uint64_t *stated, const uint64
 	CHANNEL_EACH_FRAME(ch, p, n) {
 		uint32_t bit = p->bit + n, local = p->local + n;
 
-		if (!tx_has_lent(tx, local, bit) || bit_get(stated, bit) || bit_get(slots, bit))
+		if (!tx_has_lent(tx, local, bit))
 			continue;
+		if (bit_get(stated, bit) || bit_get(slots, bit)) {
+			/* Named in a slot it is lent to whoever takes it there, whatever is stated. */
+			tx_keep(tx, bit, !bit_get(slots, bit));
+			continue;
+		}
 		tx_take_back(tx, local, p->first + n, bit);
 		if (bit_get(back, bit))
 			cell_add(&ch->cell->handled_late, 1);
@@ -323,6 +344,33 @@ static void tx_lane_from(struct vanity_tx *tx, uint64_t lane_at)
 	tx->lane_head = lane_at;
 	tx->lane_seen = lane_at;
 	wire_store_release(&tx->mine->lane_head, lane_at);
+}
+
+/*
+ * What the borrower gave back since it stated is home already, as far as our ledger goes: those
+ * lane entries are never worked off. An owner that started before us may have freed the frames
+ * and lent them again, or we ourselves, re-forming: an old entry would count as the return of
+ * the new loan.
+ */
+static void tx_skip_lane(struct vanity_tx *tx, uint64_t *stated, uint64_t *back)
+{
+	struct channel *ch = &tx->ch;
+	uint64_t tail = wire_load_acquire(&tx->peer->lane_tail);
+
+	if (tail - tx->lane_head > (uint64_t)tx->lane_mask + 1)
+		return; /* it cannot be; the first poll will say so */
+	for (uint64_t at = tx->lane_head; at != tail; at++) {
+		uint32_t frame = wire_load_u32(&tx->lane[at & tx->lane_mask]) & ~WIRE_LANE_ADOPTED;
+		const struct channel_pool *p;
+		uint32_t bit;
+
+		if (channel_local(ch, frame, &p) == LOCAL_NONE)
+			continue;
+		bit = channel_bit(p, frame);
+		stated[bit / 64] &= ~(1ull << (bit % 64));
+		bit_set(back, bit);
+	}
+	tx_lane_from(tx, tail);
 }
 
 static void tx_join(struct vanity_tx *tx, uint64_t generation)
@@ -379,14 +427,15 @@ static void tx_reform(struct vanity_tx *tx, uint64_t generation)
 	struct channel *ch = &tx->ch;
 	struct vanity_shard *self = ch->self;
 
+	/* What stands in slots beyond the cut is never seen: it counts for nothing below. */
+	tx_take_cursors(tx);
 	if (ch->pool_count > 0) {
 		uint64_t *stated = self->scratch, *back = stated + self->scratch_words;
 
 		(void)tx_read_statement(tx, stated, back);
-		tx->doubt_at = tx->doubt_end = tx->tail;
+		tx_skip_lane(tx, stated, back);
 		tx_settle(tx, stated, back, tx->tail);
 	}
-	tx_take_cursors(tx);
 	wire_store(&tx->mine->resume, tx->resume);
 	wire_store_release(&tx->mine->detached, generation);
 	wire_store_release(&ch->cell->detached, generation);
@@ -565,31 +614,6 @@ static bool channel_resumes(struct channel *ch, const wire_u64 *detached)
 	       wire_load_acquire(detached) == ch->generation;
 }
 
-/*
- * What the borrower gave back since it stated is home already, as far as our ledger goes: those
- * lane entries are never worked off. An owner that started before us may have freed the frames
- * and lent them again, and an old entry would count as the return of the new loan.
- */
-static void tx_skip_lane(struct vanity_tx *tx, uint64_t *stated, uint64_t *back)
-{
-	struct channel *ch = &tx->ch;
-	uint64_t tail = wire_load_acquire(&tx->peer->lane_tail);
-
-	if (tail - tx->lane_head > (uint64_t)tx->lane_mask + 1)
-		return; /* it cannot be; the first poll will say so */
-	for (uint64_t at = tx->lane_head; at != tail; at++) {
-		uint32_t frame = wire_load_u32(&tx->lane[at & tx->lane_mask]), bit;
-		const struct channel_pool *p;
-
-		if (channel_local(ch, frame, &p) == LOCAL_NONE)
-			continue;
-		bit = channel_bit(p, frame);
-		stated[bit / 64] &= ~(1ull << (bit % 64));
-		bit_set(back, bit);
-	}
-	tx_lane_from(tx, tail);
-}
-
 /* The ledger of an output is what its living borrower states. */
 static void tx_adopt(struct vanity_tx *tx)
 {
@@ -619,6 +643,7 @@ static void tx_adopt(struct vanity_tx *tx)
 		if (!bit_get(stated, bit))
 			continue;
 		tx->lent_count++;
+		tx_keep(tx, bit, true);
 		if (self->to[local] == TO_NOBODY) {
 			self->to[local] = (uint8_t)me;
 		} else {

@@ -65,13 +65,16 @@ static struct vanity_shard *shard_carve(struct carve *c, const struct bind *b,
 	s->scratch = carve(c, 4ull * s->scratch_words, 8, WIRE_LINE);
 	for (uint32_t i = 0, t = 0; i < b->port_count; i++) {
 		const struct bind_port *p = &bind_ports(b)[i];
-		uint64_t *claim;
+		uint64_t *claim, *kept;
 
 		if (!p->output)
 			continue;
 		claim = carve(c, bitmap_words(p->frame_bits), 8, 8);
-		if (self)
+		kept = carve(c, bitmap_words(p->frame_bits), 8, 8);
+		if (self) {
 			self->tx[t].claim = claim;
+			self->tx[t].kept = kept;
+		}
 		t++;
 	}
 	for (uint32_t i = 0; i < b->pool_count; i++) {

@@ -137,11 +137,18 @@ _Static_assert(offsetof(struct wire_rx, lane_tail) == WIRE_LINE, "own line pair"
 _Static_assert(offsetof(struct wire_rx, cut) == 2 * WIRE_LINE, "own line pair");
 
 /*
+ * In a lane entry: the consumer never took this frame itself; a borrower of its own stated it when
+ * the consumer started. Such an entry may be false, or meant for another lender, and lie here
+ * while the frame is lent anew: it ends no loan made after the statement.
+ */
+#define WIRE_LANE_ADOPTED (1u << 31)
+
+/*
  * Behind struct wire_rx, each part on its own line pair:
  *   held[bits/64]  frames the consumer has from this channel (the statement of rule 8)
  *   back[bits/64]  frames it gave back that the dead producer may not have passed on; they
  *                  tell "lost" from "handled, but the news was lost", and decide nothing
- *   lane[slots]    32-bit frame numbers
+ *   lane[slots]    32-bit frame numbers, WIRE_LANE_ADOPTED in the top bit
  * Bit b of a channel is frame b of the concatenation of its pools, in the plan's order.
  */
 static inline uint64_t wire_align(uint64_t bytes)

@@ -152,6 +152,11 @@ static uint64_t rx_published(struct vanity_rx *rx, uint32_t wanted)
 	return tail - rx->taken;
 }
 
+void rx_look(struct vanity_rx *rx)
+{
+	(void)rx_published(rx, UINT32_MAX);
+}
+
 /* Sampled hop latency: the producer stamped one position of its last bursts. */
 static void rx_sample(struct vanity_rx *rx, uint64_t first, uint64_t end)
 {

@@ -226,6 +226,7 @@ static inline uint64_t channel_lap(const struct channel *ch, uint64_t at)
 
 /* channel.c */
 void channel_break(struct channel *ch, uint32_t fault, uint64_t value);
+void rx_look(struct vanity_rx *rx); /* the producer's tail now, checked as ever */
 void rx_finish(struct vanity_rx *rx); /* the burst before is finished: lane, then head */
 void rx_lane_publish(struct vanity_rx *rx);
 void tx_lane_poll(struct vanity_tx *tx, uint32_t max);

@@ -183,6 +183,8 @@ static void rx_detach(struct vanity_rx *rx, uint64_t generation)
 
 	rx_lane_publish(rx);
 	if (channel_has_joined(ch)) {
+		/* One last look, as if just before the death: what was published is not lost. */
+		rx_look(rx);
 		/* Behind a broken promise nothing is taken any more: the cut is where we stand. */
 		if (ch->fault != CHANNEL_OK)
 			rx->tail = rx->taken;

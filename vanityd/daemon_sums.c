@@ -4,7 +4,7 @@
  *
  *      freeze -> ask n -> all answered n -> compare --exact--> unfreeze, answer
  *                  ^                           |
- *                  +---- ask n + 1, later -----+ not yet exact, time left
+ *                  +---- ask n + 1, later -----+ not yet exact, or not all answered; time left
  *
  * With pool owners frozen the frames run home; once nothing moves both ends of every channel
  * say the same. A stalled sink keeps its frames for ever: its channel is not empty, and what its
@@ -17,6 +17,7 @@
 #include <stdio.h>
 
 #define SUMS_ROUND_NS 300000ull /* between two questions */
+#define SUMS_UNANSWERED_NS 20000000ull
 #define SUMS_TIMEOUT_NS 2000000000ull
 #define SUMS_TIMEOUT_WATCHDOGS 1u
 
@@ -206,7 +207,11 @@ void sums_step(struct daemon *d)
 		return;
 	for (uint32_t i = 0; i < d->plan->shard_count; i++)
 		answered &= shard_answered(d, i);
-	if (now < d->sums.deadline_ns && (!answered || now - d->sums.asked_ns < SUMS_ROUND_NS))
+	/* A shard that restarted in between never heard the question: it is put again, and a slow
+	 * one gets longer each time. */
+	if (now < d->sums.deadline_ns &&
+	    now - d->sums.asked_ns <
+		    (answered ? SUMS_ROUND_NS : SUMS_UNANSWERED_NS * d->sums.rounds))
 		return;
 	result = compare(d, &exact, &quiet);
 	/* A recovery under way moves frames still; and a full channel may yet run empty. */

@@ -80,4 +80,12 @@ static inline void craft_store_be32(void *at, uint32_t value)
 	craft_store_be16(b + 2, value & 0xffffu);
 }
 
+static inline void craft_store_be64(void *at, uint64_t value)
+{
+	uint8_t *b = at;
+
+	craft_store_be32(b, (uint32_t)(value >> 32));
+	craft_store_be32(b + 4, (uint32_t)value);
+}
+
 #endif

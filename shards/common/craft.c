@@ -30,6 +30,50 @@ uint16_t craft_checksum_update(uint16_t checksum, uint16_t before, uint16_t afte
 	return (uint16_t)~craft_fold(sum);
 }
 
+/* What the programs send themselves goes as far as anything: RFC 1812, 4.2.2.9; RFC 1700. */
+#define OWN_TTL 64u
+
+void craft_ip4_write(void *ip, uint32_t total_bytes, uint32_t tos, uint32_t ident, uint32_t proto,
+		     const struct craft_addr *src, const struct craft_addr *dst)
+{
+	uint8_t *at = ip;
+
+	memset(at, 0, CRAFT_IP4_BYTES);
+	craft_store_u8(at, 0x45);
+	craft_store_u8(at + 1, tos);
+	craft_store_be16(at + 2, total_bytes);
+	craft_store_be16(at + 4, ident);
+	craft_store_be16(at + 6, ident == 0 ? 0x4000 : 0);
+	craft_store_u8(at + 8, OWN_TTL);
+	craft_store_u8(at + 9, proto);
+	craft_store_be32(at + 12, (uint32_t)(src->hi >> 32));
+	craft_store_be32(at + 16, (uint32_t)(dst->hi >> 32));
+	craft_store_be16(at + 10, (uint16_t)~craft_fold(craft_sum(at, CRAFT_IP4_BYTES, 0)));
+}
+
+void craft_ip6_write(void *ip, uint32_t payload_bytes, uint32_t next, uint32_t hop_limit,
+		     const struct craft_addr *src, const struct craft_addr *dst)
+{
+	uint8_t *at = ip;
+
+	memset(at, 0, 8);
+	craft_store_u8(at, 0x60);
+	craft_store_be16(at + 4, payload_bytes);
+	craft_store_u8(at + 6, next);
+	craft_store_u8(at + 7, hop_limit);
+	craft_store_be64(at + 8, src->hi);
+	craft_store_be64(at + 16, src->lo);
+	craft_store_be64(at + 24, dst->hi);
+	craft_store_be64(at + 32, dst->lo);
+}
+
+uint16_t craft_ip6_sum(const void *ip, uint32_t next, const void *upper, uint32_t upper_bytes)
+{
+	uint64_t sum = craft_sum((const uint8_t *)ip + 8, 32, (uint64_t)next + upper_bytes);
+
+	return craft_fold(craft_sum(upper, upper_bytes, sum));
+}
+
 void craft_udp4_write(void *frame, uint32_t frame_bytes, const struct craft_udp4 *udp)
 {
 	uint8_t *eth = frame;

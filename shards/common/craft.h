@@ -40,6 +40,27 @@ uint16_t craft_fold(uint64_t sum);
 uint16_t craft_checksum_update(uint16_t checksum, uint16_t before, uint16_t after);
 
 /**
+ * craft_ip4_write() - an IPv4 header without options, its checksum right
+ * @total_bytes: with what follows it
+ * @tos: precedence and class; @ident: 0 says that nobody may cut it (RFC 6864, 4.1)
+ */
+void craft_ip4_write(void *ip, uint32_t total_bytes, uint32_t tos, uint32_t ident, uint32_t proto,
+		     const struct craft_addr *src, const struct craft_addr *dst);
+
+/** craft_ip6_write() - an IPv6 header; @payload_bytes: what follows it */
+void craft_ip6_write(void *ip, uint32_t payload_bytes, uint32_t next, uint32_t hop_limit,
+		     const struct craft_addr *src, const struct craft_addr *dst);
+
+/**
+ * craft_ip6_sum() - the checksum over an upper layer and its pseudo header (RFC 8200, 8.1)
+ * @ip: an IPv6 header without extensions, @upper_bytes of upper layer right behind it
+ *
+ * Return: 0xffff where the checksum in place is right; else its complement goes there, once it
+ * was zeroed.
+ */
+uint16_t craft_ip6_sum(const void *ip, uint32_t next, const void *upper, uint32_t upper_bytes);
+
+/**
  * craft_udp4_write() - an Ethernet frame of exactly @frame_bytes with a payload of zeroes
  * @frame_bytes: CRAFT_UDP4_HEADERS..65549 (14 and the 65,535 bytes an IPv4 packet can have)
  *

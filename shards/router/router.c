@@ -9,25 +9,27 @@
 
 #include "../common/mem.h"
 #include "../common/report.h"
-#include "routes.h"
+#include "forward.h"
 
 #define SPIN_NS 50000u
 
 enum { ROUTER_BAD_ROUTES = 1, ROUTER_NO_ROUTES };
-/* Behind the reasons of routes.h, which are counters 1.. themselves. */
+/* Behind the reasons of forward.h, which are counters 1.. themselves. */
 enum { ROUTER_FORWARDED = RT_REASONS, ROUTER_READ_ONLY };
 
 VANITY_COUNTERS({ RT_NO_ROUTE, "no_route" }, { RT_TTL_EXPIRED, "ttl_expired" },
 		{ RT_MALFORMED, "malformed" }, { RT_BAD_CHECKSUM, "bad_checksum" },
 		{ RT_NOT_FOR_US, "not_for_us" }, { RT_FOR_US, "for_us" },
 		{ RT_NO_NEIGHBOUR, "no_neighbour" }, { RT_NOT_IP, "not_ip" },
+		{ RT_BAD_SOURCE, "bad_source" }, { RT_SOURCE_ROUTED, "source_routed" },
+		{ RT_BAD_OPTION, "bad_option" }, { RT_TOO_BIG, "too_big" },
 		{ ROUTER_FORWARDED, "forwarded" }, { ROUTER_READ_ONLY, "read_only" })
 
 struct router {
 	struct vanity_tx *out[RT_INTERFACES_MAX];
 	struct rt_routes routes;
 };
-VANITY_CARRY(struct router, 1)
+VANITY_CARRY(struct router, 2)
 
 static int load(struct vanity_shard *self, struct router *router)
 {

@@ -5,8 +5,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../common/bytes.h"
-#include "../common/craft.h"
 #include "../common/mem.h"
 
 static const char line_words[][CRAFT_NAME_BYTES] = { "interface", "neighbour", "route" };
@@ -20,6 +18,20 @@ struct parser {
 	struct craft_errors *errors;
 	uint32_t line;
 };
+
+const struct craft_prefix *rt_interface_network(const struct rt_interface *interface,
+						uint32_t family, const struct craft_addr *addr)
+{
+	for (uint32_t i = 0; i < interface->address_count; i++) {
+		const struct craft_prefix *own = &interface->address[i];
+		struct craft_addr mask = craft_addr_mask(own->length);
+
+		if (own->family == family && (((own->addr.hi ^ addr->hi) & mask.hi) |
+					      ((own->addr.lo ^ addr->lo) & mask.lo)) == 0)
+			return own;
+	}
+	return NULL;
+}
 
 /* --- pieces of a line ----------------------------------------------------------------------- */
 
@@ -188,7 +200,8 @@ static bool add_route(struct parser *p, const struct craft_word *word,
 /* Behind `address`: an address of ours and, with it, the network of its link. */
 static bool parse_address(struct parser *p, struct craft_line *line, uint32_t interface)
 {
-	struct rt_hop hop = { RT_KIND_LOCAL, (uint8_t)interface, { 0 } };
+	struct rt_hop hop = { RT_KIND_LOCAL, (uint8_t)interface, { 0 }, 0 };
+	struct rt_interface *self = &p->routes->interface[interface];
 	const struct rt_route *there;
 	struct craft_prefix prefix, host;
 	struct craft_addr mask;
@@ -204,10 +217,13 @@ static bool parse_address(struct parser *p, struct craft_line *line, uint32_t in
 				      "like 192.0.2.1/24 or 2001:db8::1/64");
 	if (!is_unicast(&prefix))
 		return refuse_because(p, &word, "not the address of one station", NULL);
+	if (self->address_count == RT_ADDRESSES_MAX)
+		return refuse_because(p, &word, "more than 8 addresses of one interface", NULL);
 	host = prefix;
 	host.length = prefix.family == 4 ? 32 : 128;
 	if (!add_route(p, &word, &host, &hop))
 		return false;
+	self->address[self->address_count++] = prefix;
 	if (prefix.length == host.length)
 		return true;
 
@@ -238,11 +254,37 @@ static bool is_name(const struct craft_word *word)
 	return true;
 }
 
+/* Behind `mtu`: what an IP packet on that link may hold. */
+static bool parse_mtu(struct parser *p, struct craft_line *line, uint32_t *ret)
+{
+	struct craft_word word;
+	uint32_t mtu;
+
+	craft_text_word(line, &word);
+	if (!craft_word_u32(&word, RT_MTU_MAX, &mtu) || mtu < RT_MTU_MIN)
+		return refuse_found(p, &word, "an MTU", "68 to 65535; IPv6 needs 1280");
+	*ret = mtu;
+	return true;
+}
+
+/* IPv6 asks 1280 of every link (RFC 8200, section 5): below it there is only IPv4. */
+static bool mtu_is_sound(struct parser *p, const struct craft_word *name,
+			 const struct rt_interface *interface)
+{
+	for (uint32_t i = 0; interface->mtu < RT_MTU6_MIN && i < interface->address_count; i++) {
+		if (interface->address[i].family == 6)
+			return refuse_because(p, name, "an MTU below 1280 and IPv6 on",
+					      "1280 or more, or no IPv6 address");
+	}
+	return true;
+}
+
 static bool parse_interface(struct parser *p, struct craft_line *line)
 {
 	struct rt_routes *routes = p->routes;
 	struct rt_interface *interface;
 	struct craft_word name, word;
+	bool mtu_given = false;
 
 	craft_text_word(line, &name);
 	if (!is_name(&name))
@@ -259,20 +301,30 @@ static bool parse_interface(struct parser *p, struct craft_line *line)
 		return false;
 	memset(interface->name, 0, sizeof(interface->name));
 	memcpy(interface->name, name.bytes, name.length);
+	interface->mtu = RT_MTU;
 	routes->interface_count++;
 
 	while (craft_text_word(line, &word)) {
-		if (!craft_word_is(&word, "address"))
-			return refuse_found(p, &word, "'address' or the end of the line", NULL);
-		if (!parse_address(p, line, routes->interface_count - 1))
-			return false;
+		if (craft_word_is(&word, "address")) {
+			if (!parse_address(p, line, routes->interface_count - 1))
+				return false;
+		} else if (craft_word_is(&word, "mtu") && !mtu_given) {
+			mtu_given = true;
+			if (!parse_mtu(p, line, &interface->mtu))
+				return false;
+		} else {
+			return refuse_found(p, &word,
+					    mtu_given ? "'address' or the end of the line"
+						      : "'address', 'mtu' or the end of the line",
+					    NULL);
+		}
 	}
-	return true;
+	return mtu_is_sound(p, &name, interface);
 }
 
 static bool parse_neighbour(struct parser *p, struct craft_line *line)
 {
-	struct rt_hop hop = { RT_KIND_NEIGHBOUR, 0, { 0 } };
+	struct rt_hop hop = { RT_KIND_NEIGHBOUR, 0, { 0 }, 0 };
 	const struct rt_route *link;
 	struct craft_prefix prefix;
 	struct craft_word addr, word;
@@ -291,6 +343,37 @@ static bool parse_neighbour(struct parser *p, struct craft_line *line)
 	return add_route(p, &addr, &prefix, &hop);
 }
 
+/* The interface on whose link an address lies, or the count of interfaces. */
+static uint32_t link_of(const struct rt_routes *routes, const struct craft_prefix *station)
+{
+	uint32_t i;
+
+	for (i = 0; i < routes->interface_count; i++) {
+		if (rt_interface_network(&routes->interface[i], station->family, &station->addr))
+			break;
+	}
+	return i;
+}
+
+/* Somebody without a neighbour line: his address becomes a route, and he is asked when needed. */
+static bool add_gateway(struct parser *p, const struct craft_word *word,
+			const struct craft_prefix *next, struct rt_hop *ret)
+{
+	struct rt_table *table = &p->routes->table;
+	uint32_t interface = link_of(p->routes, next);
+	struct rt_hop hop = { RT_KIND_CONNECTED, (uint8_t)interface, { 0 }, 0 };
+
+	if (interface == p->routes->interface_count)
+		return refuse_because(p, word, "nobody on our links is the next hop",
+				      "an interface's network must hold it, or a neighbour line");
+	if (rt_table_find(table, next) == NULL && !add_route(p, word, next, &hop))
+		return false;
+	ret->kind = RT_KIND_GATEWAY;
+	ret->interface = (uint8_t)interface;
+	ret->via = (uint16_t)(rt_table_find(table, next) - table->route);
+	return true;
+}
+
 static bool parse_via(struct parser *p, struct craft_line *line, const struct craft_prefix *prefix,
 		      struct rt_hop *ret)
 {
@@ -304,9 +387,8 @@ static bool parse_via(struct parser *p, struct craft_line *line, const struct cr
 		return refuse_because(p, &word,
 				      "prefix and next hop are of different families:", NULL);
 	neighbour = rt_table_find(&p->routes->table, &next);
-	if (neighbour == NULL)
-		return refuse_because(p, &word, "no neighbour line for the next hop",
-				      "add: neighbour ADDR MAC port PORT");
+	if (neighbour == NULL || neighbour->hop.kind == RT_KIND_CONNECTED)
+		return add_gateway(p, &word, &next, ret);
 	if (neighbour->hop.kind != RT_KIND_NEIGHBOUR)
 		return refuse_line(p, &word, "the next hop is not somebody else:", neighbour->line);
 	*ret = neighbour->hop;
@@ -315,7 +397,7 @@ static bool parse_via(struct parser *p, struct craft_line *line, const struct cr
 
 static bool parse_route(struct parser *p, struct craft_line *line)
 {
-	struct rt_hop hop = { RT_KIND_NEIGHBOUR, 0, { 0 } };
+	struct rt_hop hop = { RT_KIND_NEIGHBOUR, 0, { 0 }, 0 };
 	struct craft_prefix prefix;
 	struct craft_word to, word;
 	bool has_length;
@@ -417,73 +499,4 @@ int rt_routes_parse(struct rt_routes *ret, const void *bytes, size_t byte_count,
 	sort_errors(ret_errors);
 	memset(ret, 0, sizeof(*ret));
 	return -1;
-}
-
-/* --- a frame -------------------------------------------------------------------------------- */
-
-/* Destinations no router forwards: RFC 1812, 4.2.2.11 and 5.3.7; RFC 3927, 7; RFC 4291, 2.5. */
-static bool stays_on_link(const struct craft_packet *packet)
-{
-	uint64_t hi = packet->dst.hi;
-
-	if (packet->family == 4) {
-		uint32_t first = (uint32_t)(hi >> 56);
-
-		return first == 0 || first == 127 || first >= 224 || hi >> 48 == 0xa9fe;
-	}
-	return hi >> 56 == 0xff || hi >> 54 == 0xfe80 >> 6 || (hi | (packet->dst.lo & ~1ull)) == 0;
-}
-
-/* One hop less, and what the header's checksum becomes by it. */
-static void age(const struct craft_packet *packet, uint8_t *ip)
-{
-	uint16_t before = (uint16_t)((uint32_t)packet->ttl << 8 | packet->proto);
-	uint16_t after = (uint16_t)(before - 0x0100u);
-
-	if (packet->family == 4) {
-		craft_store_u8(ip + 8, packet->ttl - 1u);
-		craft_store_be16(ip + 10,
-				 craft_checksum_update(craft_load_be16(ip + 10), before, after));
-	} else {
-		craft_store_u8(ip + 7, packet->ttl - 1u);
-	}
-}
-
-enum rt_reason rt_routes_forward(const struct rt_routes *routes, void *frame, uint32_t length,
-				 uint32_t *ret_interface)
-{
-	uint8_t *bytes = frame;
-	const struct rt_route *route;
-	struct craft_packet packet;
-
-	if (craft_packet_ip(frame, length, &packet) != CRAFT_FAULT_NONE)
-		return RT_MALFORMED;
-	if (packet.family == 0)
-		return RT_NOT_IP;
-	/* A frame for a group of stations is not forwarded: RFC 1812, 5.3.4. */
-	if ((craft_load_u8(bytes) & 1u) != 0)
-		return RT_NOT_FOR_US;
-	if (packet.family == 4 &&
-	    craft_fold(craft_sum(bytes + packet.l3, packet.l4 - packet.l3, 0)) != 0xffffu)
-		return RT_BAD_CHECKSUM;
-	if (stays_on_link(&packet))
-		return RT_NOT_FOR_US;
-
-	route = rt_table_lookup(&routes->table, packet.family, &packet.dst);
-	if (route == NULL)
-		return RT_NO_ROUTE;
-	/* Ours first: a packet that has arrived needs no more hops. */
-	if (route->hop.kind == RT_KIND_LOCAL)
-		return RT_FOR_US;
-	if (packet.ttl <= 1)
-		return RT_TTL_EXPIRED;
-	if (route->hop.kind != RT_KIND_NEIGHBOUR)
-		return RT_NO_NEIGHBOUR;
-
-	memcpy(bytes, route->hop.mac, CRAFT_MAC_BYTES);
-	memcpy(bytes + CRAFT_MAC_BYTES, routes->interface[route->hop.interface].mac,
-	       CRAFT_MAC_BYTES);
-	age(&packet, bytes + packet.l3);
-	*ret_interface = route->hop.interface;
-	return RT_FORWARD;
 }

@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * routes.h: the router's config, and what it does to one frame.
+ * routes.h: the router's config, read into one table.
  *
- *      interface PORT mac MAC [address ADDR/LEN]...     a port, and who we are on its link
- *      neighbour ADDR MAC port PORT                     somebody on that link
- *      route PREFIX via ADDR                            ... who knows the way
- *      route PREFIX port PORT MAC                       the same without an address
+ *      interface PORT mac MAC [address ADDR/LEN]... [mtu N]     a port, and who we are there
+ *      neighbour ADDR MAC port PORT                             somebody on that link, not asked
+ *      route PREFIX via ADDR                                    ... or asked, who knows the way
+ *      route PREFIX port PORT MAC                               the same without an address
  *
  * Lines may stand in any order. All become routes of one table: an own address is a route of
- * full length that ends here, a neighbour one that forwards, an interface's network one that
- * knows no link address. So a lookup is the whole decision.
- *
- *      frame -> Ethernet, IP, checksum -> lookup -> hop limit -> MACs, checksum in place -> port
- *                    |        |             |          |
- *                malformed  bad_checksum  no_route  ttl_expired ...
- *
- * When not to use it: neighbours do not answer and are not asked (no ARP, no ND), and nobody
- * is told why his packet was dropped (no ICMP); both come later.
+ * full length that ends here, a neighbour one that forwards, an interface's network one whose
+ * stations are asked for their link addresses. So a lookup is the whole decision; forward.h
+ * makes it.
  */
 #ifndef SHARDS_ROUTER_ROUTES_H
 #define SHARDS_ROUTER_ROUTES_H
@@ -28,24 +22,18 @@
 #include "table.h"
 
 #define RT_INTERFACES_MAX 32u
-
-/** enum rt_reason - why a frame goes no further; 0: it does. Counters of the program. */
-enum rt_reason {
-	RT_FORWARD,
-	RT_NO_ROUTE,
-	RT_TTL_EXPIRED,
-	RT_MALFORMED,
-	RT_BAD_CHECKSUM,
-	RT_NOT_FOR_US, /* for a group of stations, or an address that no router forwards */
-	RT_FOR_US, /* for an address of ours; nobody is there to answer yet */
-	RT_NO_NEIGHBOUR,
-	RT_NOT_IP,
-	RT_REASONS,
-};
+#define RT_ADDRESSES_MAX 8u /* of one interface */
+#define RT_MTU 1500u /* Ethernet's: RFC 894, RFC 2464 */
+#define RT_MTU_MIN 68u /* RFC 791, 3.2: every module must forward this much */
+#define RT_MTU6_MIN 1280u /* RFC 8200, section 5 */
+#define RT_MTU_MAX 65535u
 
 struct rt_interface {
 	char name[CRAFT_NAME_BYTES];
 	uint8_t mac[CRAFT_MAC_BYTES];
+	uint32_t mtu; /* bytes of an IP packet */
+	uint32_t address_count;
+	struct craft_prefix address[RT_ADDRESSES_MAX]; /* bits behind the length are ours */
 };
 
 /** struct rt_routes - zeroed memory is an empty config */
@@ -66,12 +54,8 @@ struct rt_routes {
 int rt_routes_parse(struct rt_routes *ret, const void *bytes, size_t byte_count,
 		    struct craft_errors *ret_errors);
 
-/**
- * rt_routes_forward() - decide and rewrite one frame in place
- * @frame: @length bytes; others may write them meanwhile, which harms the frame alone
- * @ret_interface: where it goes; untouched unless it is forwarded, as is the frame
- */
-enum rt_reason rt_routes_forward(const struct rt_routes *routes, void *frame, uint32_t length,
-				 uint32_t *ret_interface);
+/** rt_interface_network() - the address of ours whose network holds @addr, or NULL */
+const struct craft_prefix *rt_interface_network(const struct rt_interface *interface,
+						uint32_t family, const struct craft_addr *addr);
 
 #endif

@@ -34,9 +34,10 @@
 #define RT_HASH_SLOTS 8192u /* a power of two, at least half of it always free */
 
 enum rt_kind {
-	RT_KIND_NEIGHBOUR, /* to a known link address: the only kind that forwards */
+	RT_KIND_NEIGHBOUR, /* to a known link address: it forwards without asking */
 	RT_KIND_CONNECTED, /* on a link of ours, but nobody told us its link address */
 	RT_KIND_LOCAL, /* an address of ours */
+	RT_KIND_GATEWAY, /* to somebody on a link of ours whose link address is asked for */
 };
 
 /** struct rt_hop - where a packet goes next */
@@ -44,6 +45,7 @@ struct rt_hop {
 	uint8_t kind;
 	uint8_t interface; /* index */
 	uint8_t mac[CRAFT_MAC_BYTES];
+	uint16_t via; /* of a gateway: the route that is its address */
 };
 
 /** struct rt_route - one prefix; @line: where the config says so */

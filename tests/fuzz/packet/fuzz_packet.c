@@ -9,7 +9,7 @@
 
 #include "common/packet.h"
 #include "fuzz.h"
-#include "router/routes.h"
+#include "router/forward.h"
 
 static struct rt_routes routes;
 

@@ -5,7 +5,7 @@
 #include "common/craft.h"
 #include "firewall/rules.h"
 #include "pktgen/pcap.h"
-#include "router/routes.h"
+#include "router/forward.h"
 
 static struct pcap_index captured;
 static struct fw_rules rules;

@@ -207,13 +207,17 @@ static void hook_touches(void *context, uint32_t party, const void *word)
 				      : at >= r->ro && at < r->ro + p->bytes ? r->ro
 									     : NULL;
 
+		uint64_t there = 0;
+
 		if (base == NULL)
 			continue;
+		/* A lane entry is a word of four bytes, and may stand at any multiple of them. */
+		memcpy(&there, word, (uintptr_t)word % 8 == 0 ? 8 : 4);
 		printf("%10" PRIu64 " %12" PRIu64 " %-8s . %s %s %s +%u = %" PRIx64 "\n", sim.step,
 		       sim.now, party_name(party), kinds[p->kind],
 		       p->a == PLAN_NONE ? "daemon" : party_name(p->a),
 		       p->b == PLAN_NONE || p->kind == PLAN_REGION_POOL ? "" : party_name(p->b),
-		       (unsigned int)(at - base), sim_peek(word));
+		       (unsigned int)(at - base), there);
 		return;
 	}
 }

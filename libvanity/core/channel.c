@@ -196,8 +196,11 @@ static uint32_t rx_accept(struct vanity_rx *rx, const wire_u64 *slot, uint64_t a
 		return CHANNEL_FRAME_BOUNDS;
 	if (rx->hand_count - rx->adopted_count >= ch->bind->lend)
 		return CHANNEL_LEND_EXCEEDED;
-	if (self->from[local] == FROM_POOL && self->to[local] != TO_NOBODY &&
-	    self->guest[local] == FROM_NOTHING) {
+	if (self->pool[pool->pool].owned) {
+		/* Of our own frames nobody can have one that we have not lent, or that is here. */
+		if (self->from[local] != FROM_POOL || self->to[local] == TO_NOBODY ||
+		    self->guest[local] != FROM_NOTHING)
+			return CHANNEL_FRAME_TWICE;
 		self->guest[local] = (uint8_t)(rx - self->rx);
 	} else {
 		if (self->from[local] != FROM_NOTHING) {

@@ -445,7 +445,8 @@ static void check_rx(struct vanity_shard *self, struct vanity_rx *rx)
 	uint32_t hand = 0, adopted = 0;
 
 	for (uint32_t f = 0; f < self->frames; f++) {
-		if (self->from[f] != (uint8_t)(rx - self->rx))
+		if (self->from[f] != (uint8_t)(rx - self->rx) &&
+		    self->guest[f] != (uint8_t)(rx - self->rx))
 			continue;
 		hand++;
 		adopted += shard_adopted(self, f);
@@ -811,7 +812,8 @@ void rig_work(struct rig *r, uint32_t shard)
 	for (uint32_t i = 0; i < s->self->rx_count; i++) {
 		if (s->self->rx[i].ch.pool_count == 0)
 			continue;
-		if (s->self->tx_count > 0)
+		/* What comes back to its owner goes no further. */
+		if (s->self->tx_count > 0 && !vanity_pool_at(s->self, 0))
 			work_forward(r, s, &s->self->rx[i]);
 		else
 			work_leaf(r, s, &s->self->rx[i]);

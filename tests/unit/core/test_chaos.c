@@ -141,6 +141,15 @@ static const struct rig_spec two_pools = {
 		     { 2, 3, .slots = 16, .pools = RIG_POOL0 | RIG_POOL1, .lend = 20 } },
 };
 
+/* Receiving and sending in one shard: the owner is the last on its frames' way. */
+static const struct rig_spec ring = {
+	.shard_count = 3,
+	.pool = { { .owner = 0, .frames = 24, .bytes = 256 } },
+	.channel = { { 0, 1, .slots = 8, .pools = RIG_POOL0, .lend = 24 },
+		     { 1, 2, .slots = 8, .pools = RIG_POOL0, .lend = 24 },
+		     { 2, 0, .slots = 8, .pools = RIG_POOL0, .lend = 24 } },
+};
+
 static void many(const struct rig_spec *spec, uint32_t mortality)
 {
 	const char *one = getenv("VANITY_SEED");
@@ -177,6 +186,12 @@ static void two_pools_survive_deaths_at_any_touch(void **state)
 	many(&two_pools, 60);
 }
 
+static void a_ring_through_the_owner_survives_deaths_at_any_touch(void **state)
+{
+	(void)state;
+	many(&ring, 60);
+}
+
 static void a_chain_survives_deaths_that_follow_each_other_closely(void **state)
 {
 	(void)state;
@@ -190,6 +205,7 @@ int main(void)
 		cmocka_unit_test(a_fan_out_survives_deaths_at_any_touch),
 		cmocka_unit_test(a_fan_in_survives_deaths_at_any_touch),
 		cmocka_unit_test(two_pools_survive_deaths_at_any_touch),
+		cmocka_unit_test(a_ring_through_the_owner_survives_deaths_at_any_touch),
 		cmocka_unit_test(a_chain_survives_deaths_that_follow_each_other_closely),
 	};
 

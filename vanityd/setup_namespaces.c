@@ -93,8 +93,11 @@ static int helper_end(struct helper *h, int place)
 	while (waitpid(h->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	error = (int)h->error;
-	for (int i = 0; i < KEEPER_NAMESPACES && error == 0; i++)
+	for (int i = 0; i < KEEPER_NAMESPACES && error == 0; i++) {
 		error = dup3(h->opened[i], place + i, O_CLOEXEC) < 0 ? -errno : 0;
+		/* Given back at once: those of 256 shards would reach up into the keeper's numbers. */
+		close(h->opened[i]);
+	}
 	return error;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@ static int64_t now_ms(void)
 
 int control_connect(const char *path)
 {
+	const struct timeval patience = { .tv_sec = CONTROL_CONNECT_S };
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd;
 
@@ -31,8 +33,15 @@ int control_connect(const char *path)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
+	/* With a full backlog connect() waits for the daemon, and so does send(): not for ever. */
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) != 0) {
 		int error = -errno;
+
+		close(fd);
+		return error;
+	}
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
+		int error = errno == EAGAIN ? -ETIMEDOUT : -errno;
 
 		close(fd);
 		return error;
@@ -56,7 +65,7 @@ static int request_send(int fd, const json_t *request)
 		if (n > 0)
 			sent += (size_t)n;
 		else if (n < 0 && errno != EINTR)
-			error = -errno;
+			error = errno == EAGAIN ? -ETIMEDOUT : -errno;
 	}
 	free(text);
 	return error;

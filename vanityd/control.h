@@ -36,13 +36,18 @@
 #define CONTROL_REQUEST_MAX 4096u
 #define CONTROL_ANSWER_MAX (16u << 20)
 #define CONTROL_CLIENTS_MAX 16u
+#define CONTROL_CONNECT_S 2 /* how long a client waits for room in the backlog */
 #define CONTROL_SLOW_NS 5000000000ull /* to send a request, or to take an answer */
 
 enum control_right { CONTROL_READ = 1, CONTROL_ACT = 2 };
 
 /* --- the client's side --------------------------------------------------------------------- */
 
-/** control_connect() - Return: a descriptor, or a negative errno (-ECONNREFUSED: nobody there) */
+/**
+ * control_connect() - reach a system's daemon
+ * Return: a descriptor, or a negative errno (-ECONNREFUSED: nobody there, -ETIMEDOUT: a daemon
+ * that hangs; its backlog is full).
+ */
 int control_connect(const char *path);
 
 /**

@@ -153,6 +153,10 @@ static int connect_failed(const char *system, int error)
 			system);
 		return EXIT_DENIED;
 	}
+	if (error == -ETIMEDOUT) {
+		fprintf(stderr, "vanityctl: the daemon of %s does not answer\n", system);
+		return EXIT_TIMEOUT;
+	}
 	fprintf(stderr, "vanityctl: system %s does not run (%s)\n", system, strerror(-error));
 	return EXIT_NOT_RUNNING;
 }

@@ -36,6 +36,8 @@
 #define CONTROL_REQUEST_MAX 4096u
 #define CONTROL_ANSWER_MAX (16u << 20)
 #define CONTROL_CLIENTS_MAX 16u
+/* Places for those who may not act: they never keep an operator out. */
+#define CONTROL_CLIENTS_READ 12u
 #define CONTROL_CONNECT_S 2 /* how long a client waits for room in the backlog */
 #define CONTROL_SLOW_NS 5000000000ull /* to send a request, or to take an answer */
 

@@ -118,6 +118,8 @@ static uint32_t rights_of(const struct control *control, int fd, const struct uc
 	return rights;
 }
 
+static void client_refuse(struct control_client *client, int exit_code, const char *words);
+
 static void clients_accept(struct control *control, uint64_t now_ns)
 {
 	for (uint32_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
@@ -145,6 +147,8 @@ static void clients_accept(struct control *control, uint64_t now_ns)
 				 peer.pid);
 		else
 			snprintf(client->name, sizeof(client->name), "uid %u", peer.uid);
+		if (i >= CONTROL_CLIENTS_READ && (client->rights & CONTROL_ACT) == 0)
+			client_refuse(client, EXIT_FAILED, "too many clients; try again later");
 	}
 }
 

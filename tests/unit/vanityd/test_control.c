@@ -8,11 +8,13 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -20,6 +22,22 @@
 #include "exit.h"
 
 #define NOW 1000000000ull
+
+/* Who the kernel says the peer is, where a test wants somebody else than us. */
+static struct ucred peer;
+static int peer_faked;
+
+int getsockopt(int fd, int level, int name, void *restrict value, socklen_t *restrict bytes)
+{
+	if (!peer_faked || level != SOL_SOCKET)
+		return (int)syscall(SYS_getsockopt, fd, level, name, value, bytes);
+	if (name != SO_PEERCRED) {
+		errno = ENOPROTOOPT; /* and he has no groups */
+		return -1;
+	}
+	memcpy(value, &peer, sizeof(peer));
+	return 0;
+}
 
 struct world {
 	char folder[64], path[96];
@@ -124,6 +142,32 @@ static void one_line_gets_one_answer(void **state)
 	assert_int_equal(w->requests, 1);
 	assert_int_equal(w->gone, 1);
 	close(fd);
+}
+
+static void those_who_may_only_look_leave_room_for_those_who_act(void **state)
+{
+	struct world *w = *state;
+	int fd[CONTROL_CLIENTS_MAX], operator;
+	char text[256];
+
+	peer = (struct ucred){ .uid = 12345, .gid = 12345 };
+	peer_faked = 1;
+	for (uint32_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
+		assert_true((fd[i] = control_connect(w->path)) >= 0);
+	control_serve(w->control, NOW);
+	for (uint32_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+		client_read(fd[i], text, sizeof(text));
+		assert_int_equal(strstr(text, "too many clients") != NULL,
+				 i >= CONTROL_CLIENTS_READ);
+	}
+	peer = (struct ucred){ .uid = 0 };
+	operator= client_new(w, "{\"verb\":\"stop\"}\n", 16);
+	control_serve(w->control, NOW);
+	assert_int_equal(w->requests, 1);
+	peer_faked = 0;
+	for (uint32_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
+		close(fd[i]);
+	close(operator);
 }
 
 static void a_request_may_come_in_pieces(void **state)
@@ -270,6 +314,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_WORLD(one_line_gets_one_answer),
+		WITH_WORLD(those_who_may_only_look_leave_room_for_those_who_act),
 		WITH_WORLD(a_request_may_come_in_pieces),
 		WITH_WORLD(what_is_no_request_is_refused_with_a_line_in_the_log),
 		WITH_WORLD(a_request_longer_than_the_limit_is_refused),

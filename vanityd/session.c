@@ -218,6 +218,13 @@ int session_alive(const struct session *s)
 	return !fd_readable(s->setup.keeper_pidfd);
 }
 
+void session_pause(const struct session *s, int timeout_ms)
+{
+	struct pollfd p = { .fd = s->stop_fd, .events = POLLIN };
+
+	poll(&p, 1, timeout_ms);
+}
+
 static int ask(const char *control, json_t *request, int stop_fd, int timeout_ms,
 	       json_t **ret_answer)
 {

@@ -53,6 +53,9 @@ int session_signals(struct session *s);
 /* 1 when a signal came; it stays so. */
 int session_interrupted(const struct session *s);
 
+/* Waits, but not beyond such a signal or the keeper's end. */
+void session_pause(const struct session *s, int timeout_ms);
+
 /* From here on questions are answered in spite of the signal that came. */
 void session_forget_stop(struct session *s);
 

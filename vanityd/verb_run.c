@@ -9,6 +9,7 @@
 #include "verb_live.h"
 
 #define LOG_POLL_MS 60000
+#define AGAIN_MS 20 /* a socket that nobody answers is no reason to spin */
 
 static const char usage[] =
 	"usage: vanityd run FILE [--dev] [--quiet] [--json]\n"
@@ -39,6 +40,7 @@ static int log_follow(struct session *s)
 				return EXIT_OK;
 			if (session_alive(s)) {
 				next = 0;
+				session_pause(s, AGAIN_MS);
 				continue;
 			}
 			fprintf(stderr, "vanityd: the system ended by itself\n");

@@ -358,6 +358,13 @@ int system_stop(const char *system, const char *control, json_t **ret_sums)
 	if (error == 0)
 		error = ask(control, json_pack("{s:s}", "verb", "stop"), -1, STOP_TIMEOUT_MS,
 			    &answer);
+	if (error == -EACCES || error == -EPERM) {
+		fprintf(stderr,
+			"vanityd: denied: the socket of %s is for root and groups vanity and "
+			"vanity-ops\n",
+			system);
+		return EXIT_DENIED;
+	}
 	if (error == 0 && control_exit(answer) == EXIT_DENIED) {
 		fprintf(stderr, "vanityd: %s\n", control_words(answer));
 		json_decref(answer);

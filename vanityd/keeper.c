@@ -270,7 +270,8 @@ static void daemon_ended(struct keeper *k, const siginfo_t *info)
 {
 	uint64_t now = now_ns();
 
-	close(k->daemon_fd);
+	if (k->daemon_fd >= 0)
+		close(k->daemon_fd);
 	k->daemon_fd = -1;
 	k->daemon_pid = 0;
 	if (now - k->daemon_started_ns >= BACKOFF_MAX_NS)
@@ -403,9 +404,12 @@ static void listen_daemon(struct keeper *k)
 		if (n < 0)
 			return;
 		if (n == 0) {
-			/* It closed its end: of no use any more, so it shall end, and be replaced. */
+			/* It closed its end: of no use any more, so it shall end, and be replaced.
+			 * Until it has ended, a socket that says so for ever is not listened to. */
 			if (k->daemon_pid > 0)
 				kill(k->daemon_pid, SIGKILL);
+			close(k->daemon_fd);
+			k->daemon_fd = -1;
 			return;
 		}
 		obey(k, &m, (size_t)n);

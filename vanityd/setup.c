@@ -188,7 +188,7 @@ static int stage_folder(struct setup *s)
 			       O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
 	if (s->journal_fd < 0)
 		return setup_fail(s, 4, "", "%s/%s: %s", r->run, SETUP_JOURNAL, strerror(errno));
-	return setup_journal_write(s, "vanity-journal 1\n");
+	return setup_journal_write(s, SETUP_JOURNAL_HEAD);
 }
 
 /* Whom vanityd runs as. */

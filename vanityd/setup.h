@@ -93,7 +93,8 @@ int setup_stop(const char *system, unsigned patience_ms, char *ret_why, size_t r
 
 /**
  * setup_undo() - replay the journal of a system whose keeper is gone
- * @run: its runtime directory; all of it is removed
+ * @run: its runtime directory; all of it is removed. A folder without a journal of ours is, too,
+ *       but only if it is empty: this runs as root, and may be given any name.
  * Return: 0; 1 when something could not be undone (said in @ret_why; the rest is).
  * Idempotent: a run interrupted anywhere is completed by the next.
  */

@@ -31,20 +31,36 @@ int setup_journal_write(struct setup *s, const char *line)
 	return 0;
 }
 
-/* Reads and replays. A folder without a journal has nothing to replay. */
-static int replay(int folder, char *ret_why, size_t room)
+/*
+ * Reads and replays.
+ * Return: 0 or 1 as setup_undo(), and whether the folder is one of ours: what else lies in it was
+ * made after the journal's first line. Without that line there is at most a torn journal in it.
+ */
+static int replay(int folder, int *ret_ours, char *ret_why, size_t room)
 {
 	static char text[JOURNAL_BYTES_MAX + 1];
+	const size_t head = strlen(SETUP_JOURNAL_HEAD);
 	char *line[LINES_MAX], *end;
 	uint32_t count = 0;
 	ssize_t n;
 	int fd = openat(folder, SETUP_JOURNAL, O_RDONLY | O_NOFOLLOW | O_CLOEXEC), error = 0;
 
+	*ret_ours = 0;
 	if (fd < 0)
 		return 0;
 	n = read(fd, text, JOURNAL_BYTES_MAX);
+	if (n < 0)
+		snprintf(ret_why, room, "%s: %s", SETUP_JOURNAL, strerror(errno));
 	close(fd);
-	text[n > 0 ? n : 0] = '\0';
+	if (n < 0)
+		return 1;
+	text[n] = '\0';
+	*ret_ours = strncmp(text, SETUP_JOURNAL_HEAD, head) == 0;
+	/* Killed while it wrote that line, and so before it did anything else. */
+	if (strlen(text) < head && strncmp(text, SETUP_JOURNAL_HEAD, strlen(text)) == 0)
+		unlinkat(folder, SETUP_JOURNAL, 0);
+	if (!*ret_ours)
+		return 0;
 	for (char *at = text; (end = strchr(at, '\n')) != NULL && count < LINES_MAX; at = end + 1) {
 		*end = '\0';
 		line[count++] = at;
@@ -83,7 +99,7 @@ static void remove_files(int folder)
 
 int setup_undo(const char *run, char *ret_why, size_t room)
 {
-	int folder = open(run, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), error;
+	int folder = open(run, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), error, ours;
 	struct stat st;
 
 	ret_why[0] = '\0';
@@ -95,15 +111,16 @@ int setup_undo(const char *run, char *ret_why, size_t room)
 			close(folder);
 		return 1;
 	}
-	error = replay(folder, ret_why, room);
-	/* What could not be undone stays written down, for the next try. */
-	if (error == 0) {
+	error = replay(folder, &ours, ret_why, room);
+	if (error == 0 && ours) {
 		remove_files(folder);
 		unlinkat(folder, SETUP_JOURNAL, 0);
-		if (rmdir(run) != 0 && errno != ENOENT) {
-			snprintf(ret_why, room, "%s: %s", run, strerror(errno));
-			error = 1;
-		}
+	}
+	/* What could not be undone stays written down, for the next try. */
+	if (error == 0 && rmdir(run) != 0 && errno != ENOENT) {
+		snprintf(ret_why, room, "%s: %s", run,
+			 ours ? strerror(errno) : "has no journal of ours, and files of somebody");
+		error = 1;
 	}
 	close(folder);
 	return error;

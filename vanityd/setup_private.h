@@ -11,6 +11,7 @@
 #include "setup.h"
 
 #define SETUP_JOURNAL "journal"
+#define SETUP_JOURNAL_HEAD "vanity-journal 1\n" /* whose folder has it is ours to remove */
 #define SETUP_KEEPER_PID "keeper.pid"
 
 struct setup {

@@ -850,6 +850,38 @@ static void huge_kept(const char *what, void (*life)(void))
 	check(before == after, "%s: %ld huge pages, %ld before", what, after, before);
 }
 
+/* As root, and with a name that somebody typed. */
+static void an_undo_removes_nothing_that_is_not_ours(void)
+{
+	static const char *const heads[] = { NULL, "", "vanity-jour", "somebody's diary\n" };
+	char path[PATHS_BYTES + 16], other[PATHS_BYTES + 16], why[256];
+
+	snprintf(path, sizeof(path), "%s/journal", t.result.run);
+	snprintf(other, sizeof(other), "%s/other", t.result.run);
+	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+		for (int with_other = 1; with_other >= 0; with_other--) {
+			FILE *f = NULL;
+			int kept = with_other || i == 3;
+
+			check(mkdir(t.result.run, 0700) == 0, "%s", t.result.run);
+			if (heads[i] != NULL && (f = fopen(path, "w")) != NULL) {
+				fputs(heads[i], f);
+				fclose(f);
+			}
+			if (with_other && (f = fopen(other, "w")) != NULL)
+				fclose(f);
+			check(setup_undo(t.result.run, why, sizeof(why)) == kept, "undo %zu: %s", i,
+			      why);
+			check(file_exists(other) == with_other, "%s: %zu", other, i);
+			check(file_exists(path) == (i == 3), "%s: %zu", path, i);
+			check(file_exists(t.result.run) == kept, "%s: %zu", t.result.run, i);
+			unlink(other);
+			unlink(path);
+			rmdir(t.result.run);
+		}
+	}
+}
+
 static void life_plain(void)
 {
 	up();
@@ -1104,6 +1136,7 @@ int main(int argc, char **argv)
 	CASE(a_committed_system_outlives_its_start);
 	CASE(a_start_killed_anywhere_never_blocks_the_next);
 	CASE(two_systems_run_side_by_side);
+	CASE(an_undo_removes_nothing_that_is_not_ours);
 	CASE(huge_pages_are_given_back);
 	unlink(t.config);
 	return t.failures != 0;

@@ -182,6 +182,9 @@ int verb_daemon(int argc, char **argv)
 		fprintf(stderr, "vanityd daemon: started by the keeper, takes no arguments\n");
 		return EXIT_USAGE;
 	}
+	/* The user it runs as may be nobody's alone: no other process of that user, not even the
+	 * vanityd of another system, shall trace it or write its memory through /proc. */
+	prctl(PR_SET_DUMPABLE, 0ul, 0, 0, 0);
 	d->born_ns = daemon_now_ns();
 	d->keeper_fd = DAEMON_KEEPER_FD;
 	d->control_fd = d->log_fd = -1;
@@ -192,6 +195,9 @@ int verb_daemon(int argc, char **argv)
 	prctl(PR_SET_TIMERSLACK, 1ul, 0, 0, 0);
 	signal(SIGPIPE, SIG_IGN);
 	error = hello_wait(d);
+	/* With --dev that user is the developer, whose debugger is welcome. */
+	if (error == 0 && d->dev)
+		prctl(PR_SET_DUMPABLE, 1ul, 0, 0, 0);
 	if (error == 0)
 		error = daemon_start(d);
 	if (error == 0)

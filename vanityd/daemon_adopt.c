@@ -8,7 +8,7 @@
  * The facts are the kernel's words about a process, fetched by the keeper: /proc/PID/status,
  * /proc/PID/maps and its descriptors. What a shard says of itself plays no part in them. Every
  * deviation from the plan is a line in the log, and the shard that has one is restarted: what
- * has more rights than the plan says is not adopted.
+ * has more rights than the plan says, or could not be looked at, is not adopted.
  */
 #include "daemon.h"
 
@@ -92,12 +92,16 @@ static void judge_status(struct judge *j)
 
 /* --- maps ---------------------------------------------------------------------------------- */
 
-static void maps_shared(struct judge *j, uint64_t bytes, int writable)
+/* By the name its memfd was born with (setup_memory.c), its size and its right. */
+static void maps_shared(struct judge *j, const char *line, uint64_t bytes, int writable)
 {
+	static const char name[] = "/memfd:region-";
 	const struct bind_region *region = bind_regions(j->bind);
+	const char *at = strstr(line, name);
+	uint32_t number = at != NULL ? (uint32_t)strtoul(at + strlen(name), NULL, 10) : PLAN_NONE;
 
 	for (uint32_t i = 0; i < j->bind->region_count; i++) {
-		if (j->seen[i] || region[i].bytes != bytes ||
+		if (j->seen[i] || region[i].region != number || region[i].bytes != bytes ||
 		    (region[i].right == PLAN_RW) != (writable != 0))
 			continue;
 		j->seen[i] = 1;
@@ -122,7 +126,7 @@ static void maps_line(struct judge *j, const char *line)
 	if (rights[1] == 'w' && rights[2] == 'x')
 		deviates(j, "memory is writable and executable");
 	if (rights[3] == 's') {
-		maps_shared(j, to - from, rights[1] == 'w');
+		maps_shared(j, line, to - from, rights[1] == 'w');
 		if (rights[2] == 'x')
 			deviates(j, "shared memory is executable");
 	} else if (rights[2] == 'x' && inode != 0 && j->facts->image_base == 0) {
@@ -331,9 +335,13 @@ int daemon_adopt(struct daemon *d)
 			shard_fold(d, i, s->ended);
 		/* Records written before are in the log already, or with the daemon that died. */
 		s->log_seen = wire_load(&s->cell->log_count);
-		if (s->facts.generation != s->alive || s->facts.deviations == 0)
+		if (s->alive == 0 || (s->facts.generation == s->alive && s->facts.deviations == 0))
 			continue;
-		deviations += s->facts.deviations;
+		/* No facts, or not all: nobody knows what it has, so it is not adopted either. */
+		if (s->facts.generation != s->alive)
+			daemon_log(d, "%s.%u: could not be verified", d->plan->shard[i].name,
+				   s->alive);
+		deviations += s->facts.generation == s->alive ? s->facts.deviations : 1;
 		life_restart(&d->life, i);
 	}
 	orders_finish(d);

@@ -75,10 +75,17 @@ static int copy(int proc, const char *name, int to)
 
 	if (fd < 0)
 		return -errno;
-	while (error == 0 && total < TEXT_BYTES_MAX && (n = read(fd, buffer, sizeof(buffer))) > 0) {
-		error = write(to, buffer, (size_t)n) == n ? 0 : -EIO;
-		total += (size_t)n;
-	}
+	do {
+		n = read(fd, buffer, sizeof(buffer));
+		if (n < 0)
+			error = -errno;
+		else if (n > 0 && write(to, buffer, (size_t)n) != n)
+			error = -EIO;
+		total += n > 0 ? (size_t)n : 0;
+		/* A shard that split its memory into more than that hides no line behind it. */
+		if (total > TEXT_BYTES_MAX)
+			error = -EFBIG;
+	} while (error == 0 && n > 0);
 	close(fd);
 	return error;
 }

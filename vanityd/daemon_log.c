@@ -9,15 +9,19 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #define SECOND_NS 1000000000ull
+#define LOG_FILE_BYTES_MAX (16u << 20)
 
 static void line_write(struct daemon *d, uint64_t real_ns, const char *text)
 {
+	static const char anew[] = "log: reached 16 MiB, begun anew\n";
 	char *line = d->log.line[d->log.count % DAEMON_LOG_LINES];
 	time_t second = (time_t)(real_ns / SECOND_NS);
+	struct stat st;
 	struct tm tm;
 	char file[DAEMON_LOG_LINE_BYTES + 1];
 	int n;
@@ -28,6 +32,11 @@ static void line_write(struct daemon *d, uint64_t real_ns, const char *text)
 		 (unsigned)(real_ns % SECOND_NS / 1000), text);
 	d->log.count++;
 	n = snprintf(file, sizeof(file), "%s\n", line);
+	/* It lies on a file system of memory that others need, and what fills it may be a shard
+	 * that was taken over: a file has an end, and then begins anew. */
+	if (d->log_fd >= 0 && fstat(d->log_fd, &st) == 0 &&
+	    st.st_size > (off_t)LOG_FILE_BYTES_MAX && ftruncate(d->log_fd, 0) == 0)
+		(void)!write(d->log_fd, anew, sizeof(anew) - 1);
 	/* A full disk costs lines, never the daemon. */
 	if (d->log_fd >= 0 && write(d->log_fd, file, (size_t)n) < 0)
 		return;

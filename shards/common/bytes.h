@@ -37,15 +37,12 @@ static inline uint32_t craft_load_be32(const void *at)
 	return (uint32_t)craft_load_be16(b) << 16 | craft_load_be16(b + 2);
 }
 
+/* By halves: a builtin that swaps is a call into libgcc on riscv64 without Zbb. */
 static inline uint64_t craft_load_be64(const void *at)
 {
-	uint64_t value;
+	const uint8_t *b = at;
 
-	memcpy(&value, at, sizeof(value));
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	value = __builtin_bswap64(value);
-#endif
-	return value;
+	return (uint64_t)craft_load_be32(b) << 32 | craft_load_be32(b + 4);
 }
 
 static inline uint64_t craft_load_le64(const void *at)

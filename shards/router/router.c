@@ -9,27 +9,27 @@
 
 #include "../common/mem.h"
 #include "../common/report.h"
-#include "forward.h"
+#include "station.h"
 
 #define SPIN_NS 50000u
+#define ICMP_RATE 1000u /* messages a second, and at once */
+#define ICMP_BURST 50u
+#define HELD 32u
+#define ROUTER_FRAME_BYTES_MIN 256u
 
-enum { ROUTER_BAD_ROUTES = 1, ROUTER_NO_ROUTES };
-/* Behind the reasons of forward.h, which are counters 1.. themselves. */
-enum { ROUTER_FORWARDED = RT_REASONS, ROUTER_READ_ONLY };
-
+enum { ROUTER_BAD_ROUTES = 1, ROUTER_NO_ROUTES, ROUTER_SMALL_FRAMES, ROUTER_MANY_INPUTS };
 VANITY_COUNTERS({ RT_NO_ROUTE, "no_route" }, { RT_TTL_EXPIRED, "ttl_expired" },
 		{ RT_MALFORMED, "malformed" }, { RT_BAD_CHECKSUM, "bad_checksum" },
 		{ RT_NOT_FOR_US, "not_for_us" }, { RT_FOR_US, "for_us" },
 		{ RT_NO_NEIGHBOUR, "no_neighbour" }, { RT_NOT_IP, "not_ip" },
 		{ RT_BAD_SOURCE, "bad_source" }, { RT_SOURCE_ROUTED, "source_routed" },
 		{ RT_BAD_OPTION, "bad_option" }, { RT_TOO_BIG, "too_big" },
-		{ ROUTER_FORWARDED, "forwarded" }, { ROUTER_READ_ONLY, "read_only" })
+		{ ROUTER_FORWARDED, "forwarded" }, { ROUTER_READ_ONLY, "read_only" },
+		{ ROUTER_HEARD, "heard" }, { ROUTER_HELD_FULL, "held_full" },
+		{ ROUTER_SENT, "sent" }, { ROUTER_UNSENT, "unsent" }, { ROUTER_LIMITED, "limited" },
+		{ ROUTER_NEIGHBOURS, "neighbours" })
 
-struct router {
-	struct vanity_tx *out[RT_INTERFACES_MAX];
-	struct rt_routes routes;
-};
-VANITY_CARRY(struct router, 2)
+VANITY_CARRY(struct router, 3)
 
 static int load(struct vanity_shard *self, struct router *router)
 {
@@ -50,6 +50,39 @@ static int load(struct vanity_shard *self, struct router *router)
 	return 0;
 }
 
+/* Every input is served alike; there is at least `in`. */
+static int bind_inputs(struct vanity_shard *self, struct router *router)
+{
+	for (uint32_t i = 0; vanity_rx_at(self, i) != NULL; i++) {
+		if (i == ROUTER_INPUTS_MAX)
+			return vanity_fatal(self, ROUTER_MANY_INPUTS, "more than 32 inputs");
+		router->in[i] = vanity_rx_at(self, i);
+		router->in_count = i + 1;
+	}
+	if (router->in_count == 0)
+		(void)vanity_rx(self, "in");
+	return 0;
+}
+
+static int bind_pool(struct vanity_shard *self, struct router *router)
+{
+	uint64_t hz = vanity_hz(self);
+	uint64_t rate = vanity_option_u64(self, "icmp_rate", ICMP_RATE);
+	uint64_t held = vanity_option_u64(self, "hold", HELD);
+
+	router->pool = vanity_pool_at(self, 0);
+	if (router->pool == NULL)
+		return 0;
+	router->pool_frame_bytes = vanity_pool_frame_bytes(router->pool);
+	/* Room for every message but the longest pings and errors, which are cut or not sent. */
+	if (router->pool_frame_bytes < ROUTER_FRAME_BYTES_MIN)
+		return vanity_fatal(self, ROUTER_SMALL_FRAMES, "the router's own frames are small");
+	router->held_max = held < ROUTER_HELD_MAX ? (uint32_t)held : ROUTER_HELD_MAX;
+	rt_limit_init(&router->limit, hz, rate < hz ? rate : hz, ICMP_BURST);
+	rt_neighbours_init(&router->neighbours, hz);
+	return 0;
+}
+
 /* Any frame may go to any output: the fullest one says how many we can take. */
 static uint32_t room(const struct router *router)
 {
@@ -60,11 +93,13 @@ static uint32_t room(const struct router *router)
 	return least;
 }
 
-static void route_one(struct vanity_shard *self, struct router *router, struct vanity_rx *in,
-		      const struct vanity_ref *ref, uint32_t *forwarded)
+void router_frame(struct vanity_shard *self, struct router *router, uint32_t from,
+		  const struct vanity_ref *ref)
 {
+	struct vanity_rx *in = router->in[from];
 	void *frame = vanity_ref_write(self, ref);
-	uint32_t interface = 0;
+	struct rt_decision d;
+	const uint8_t *mac;
 	uint32_t reason;
 
 	if (frame == NULL) {
@@ -72,38 +107,64 @@ static void route_one(struct vanity_shard *self, struct router *router, struct v
 		vanity_rx_give_back(in, ref, ROUTER_READ_ONLY);
 		return;
 	}
-	reason = rt_routes_forward(&router->routes, frame, ref->length, &interface);
-	if (reason != RT_FORWARD) {
+	reason = rt_decide(&router->routes, frame, ref->length, &d);
+	if (reason == RT_FORWARD) {
+		mac = d.path.mac;
+	} else if (reason == RT_NO_NEIGHBOUR && router->pool != NULL) {
+		mac = station_way(self, router, &d.path, d.packet.family, from, ref);
+		if (mac == NULL)
+			return;
+	} else {
+		reason = station_heard(self, router, frame, ref->length, &d, reason);
 		vanity_rx_give_back(in, ref, reason);
 		return;
 	}
-	vanity_tx_put(router->out[interface], ref);
-	(*forwarded)++;
+	rt_rewrite(&router->routes, frame, &d.packet, d.path.interface, mac);
+	vanity_tx_put(router->out[d.path.interface], ref);
+	router->forwarded++;
+	router->put_count++;
+}
+
+static uint32_t burst(struct vanity_shard *self, struct router *router, uint32_t from)
+{
+	struct vanity_ref ref[VANITY_BURST_MAX];
+	uint32_t n = vanity_rx_take(router->in[from], ref, room(router));
+
+	for (uint32_t i = 0; i < n; i++) {
+		router->reserved = n - i - 1;
+		router_frame(self, router, from, &ref[i]);
+	}
+	return n;
 }
 
 int vanity_main(struct vanity_shard *self)
 {
 	struct router *router = vanity_carry(self);
-	struct vanity_rx *in = vanity_rx(self, "in");
 	uint64_t spin_ns = vanity_option_u64(self, "spin", SPIN_NS);
 
-	if (load(self, router) != 0)
+	if (bind_inputs(self, router) != 0 || load(self, router) != 0 ||
+	    bind_pool(self, router) != 0)
 		return 1;
 	vanity_ready(self);
 	while (vanity_running(self)) {
-		struct vanity_ref ref[VANITY_BURST_MAX];
-		uint32_t n = vanity_rx_take(in, ref, room(router));
-		uint32_t forwarded = 0;
+		uint32_t taken = 0;
 
-		for (uint32_t i = 0; i < n; i++)
-			route_one(self, router, in, &ref[i], &forwarded);
-		if (n == 0) {
-			vanity_wait(self, spin_ns);
-			continue;
+		router->forwarded = 0;
+		router->put_count = 0;
+		if (router->pool != NULL)
+			station_turn(self, router);
+		/* What was released and found no room goes first. */
+		for (uint32_t i = 0; router->released_count == 0 && i < router->in_count; i++)
+			taken += burst(self, router, i);
+		if (router->put_count > 0) {
+			for (uint32_t i = 0; i < router->routes.interface_count; i++)
+				vanity_tx_publish(router->out[i]);
 		}
-		for (uint32_t i = 0; i < router->routes.interface_count; i++)
-			vanity_tx_publish(router->out[i]);
-		vanity_count(self, ROUTER_FORWARDED, forwarded);
+		if (taken > 0 || router->put_count > 0)
+			vanity_count(self, ROUTER_FORWARDED, router->forwarded);
+		else
+			vanity_wait(self, spin_ns);
 	}
+	station_stop(self, router);
 	return 0;
 }

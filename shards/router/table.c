@@ -20,14 +20,24 @@ static uint32_t slot_at(const struct craft_addr *addr, uint32_t depth)
 	return (uint32_t)(half >> (60 - depth % 64)) & (RT_SLOTS - 1);
 }
 
-/* How many leading bits two addresses share. */
+static bool shares(const struct craft_addr *a, const struct craft_addr *b, uint32_t bits)
+{
+	struct craft_addr mask = craft_addr_mask(bits);
+
+	return (((a->hi ^ b->hi) & mask.hi) | ((a->lo ^ b->lo) & mask.lo)) == 0;
+}
+
+/*
+ * How many whole steps two addresses share, in bits. Only when a table is built: a count of
+ * leading zeroes would be shorter, and on riscv64 without Zbb a call into libgcc.
+ */
 static uint32_t common_bits(const struct craft_addr *a, const struct craft_addr *b)
 {
-	if (a->hi != b->hi)
-		return (uint32_t)__builtin_clzll(a->hi ^ b->hi);
-	if (a->lo != b->lo)
-		return 64 + (uint32_t)__builtin_clzll(a->lo ^ b->lo);
-	return 128;
+	uint32_t bits = 0;
+
+	while (bits < 128 && shares(a, b, bits + STEP_BITS))
+		bits += STEP_BITS;
+	return bits;
 }
 
 static uint32_t hash_of(const struct craft_prefix *prefix)
@@ -84,7 +94,7 @@ static struct rt_node *node_for(struct rt_table *t, uint16_t *link, const struct
 			*link = node_new(t, addr, depth);
 			return &t->node[*link];
 		}
-		shared = common_bits(addr, &node->key) & ~(STEP_BITS - 1);
+		shared = common_bits(addr, &node->key);
 		if (shared > node->depth)
 			shared = node->depth;
 		if (shared > depth)
@@ -163,7 +173,7 @@ const struct rt_route *rt_table_lookup(const struct rt_table *table, uint32_t fa
 		const struct rt_node *node = &table->node[at];
 		uint32_t slot;
 
-		if (common_bits(addr, &node->key) < node->depth)
+		if (!shares(addr, &node->key, node->depth))
 			break;
 		slot = slot_at(addr, node->depth);
 		if (node->route[slot] != 0)

@@ -2,14 +2,17 @@
 /*
  * fuzz_packet: any bytes as a frame, through the parser and through a router that knows a way
  * for everything. Beside memory: a snapshot lies within its frame, parsing is repeatable, and
- * a frame that was not forwarded was not touched.
+ * a frame that was not forwarded was not touched. What is said about a frame is itself a sound
+ * packet of right checksum, within its room.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/packet.h"
 #include "fuzz.h"
+#include "router/discover.h"
 #include "router/forward.h"
+#include "router/icmp.h"
 
 static struct rt_routes routes;
 
@@ -30,6 +33,31 @@ static void load(void)
 		return;
 	memset(&errors, 0, sizeof(errors));
 	check(rt_routes_parse(&routes, text, sizeof(text) - 1, &errors) == 0);
+}
+
+/* All that the router reads of a frame that ends here, and what it writes about it. */
+static void say(const uint8_t *frame, uint32_t length, const struct craft_packet *packet)
+{
+	static const struct craft_addr us = { 0xc000020100000000ull, 1 };
+	struct rt_error error = { 3, 0, 1280 };
+	struct craft_packet said;
+	struct rt_talk talk;
+	uint8_t out[400];
+	uint32_t n;
+
+	(void)rt_arp_read(frame, length, &talk);
+	(void)rt_nd_read(frame, packet, &talk);
+	if (packet->family == 0)
+		return;
+	(void)rt_icmp_may_tell(&routes, frame, length, packet);
+	n = rt_icmp_error(out, sizeof(out), frame, packet, &us, &error);
+	check(n != 0 && n <= sizeof(out));
+	check(craft_packet_transport(out, n, &said) == CRAFT_FAULT_NONE && said.l3_end == n);
+	check(said.family == packet->family && said.dst.hi == packet->src.hi);
+	check(!rt_icmp_may_tell(&routes, out, n, &said));
+	n = rt_icmp_echo(out, sizeof(out), frame, packet, 1);
+	check(n <= sizeof(out));
+	check(n == 0 || craft_packet_transport(out, n, &said) == CRAFT_FAULT_NONE);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_bytes)
@@ -53,6 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_bytes)
 					    packet.l3_end - packet.l4 >= 8));
 		check(!packet.fragment_later || packet.fragment);
 		check(craft_packet_ip(data, length, &ip) == CRAFT_FAULT_NONE);
+		say(data, length, &packet);
 	}
 
 	frame = malloc(length != 0 ? length : 1);

@@ -119,7 +119,7 @@ int vanity_running(struct vanity_shard *self)
 
 	(void)self;
 	assert_true(fake.ready);
-	for (uint32_t i = 0; i < FAKE_FRAMES; i++)
+	for (uint32_t i = 0; i < FAKE_FRAMES && !fake.may_hold; i++)
 		assert_int_not_equal(fake.place[i], FAKE_HELD); /* kept over a turn */
 	for (uint32_t i = 0; i < fake.tx_count; i++) {
 		struct vanity_tx *tx = &fake.tx[i];
@@ -323,6 +323,16 @@ uint32_t vanity_frame_take(struct vanity_pool *pool, struct vanity_ref *ret_ref,
 		fake.in_hand = true;
 	}
 	return taken;
+}
+
+void vanity_frame_drop(struct vanity_pool *pool, const struct vanity_ref *ref, uint32_t reason)
+{
+	(void)pool;
+	assert_true(reason < VANITY_COUNTERS_MAX);
+	assert_int_equal(fake.place[ref->frame], FAKE_HELD);
+	fake.place[ref->frame] = FAKE_FREE;
+	if (reason != VANITY_DONE)
+		fake.counter[reason]++;
 }
 
 uint32_t vanity_pool_frame_bytes(const struct vanity_pool *pool)

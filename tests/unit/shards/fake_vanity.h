@@ -67,6 +67,7 @@ struct fake_vanity {
 	uint32_t generation;
 	uint32_t frame_bytes;
 	bool has_pool;
+	bool may_hold; /* frames may be kept over a turn: packets that wait for something */
 	bool read_only; /* vanity_ref_write() gives NULL for frames that came by an input */
 	uint64_t hz;
 	uint64_t ticks_a_look; /* what each vanity_now() adds */

@@ -306,20 +306,24 @@ static void an_owners_successor_owns_what_no_statement_names(void **state)
 static void a_detached_consumer_works_off_up_to_the_cut_and_not_beyond(void **state)
 {
 	struct rig *r = system_new(&chain);
-	struct vanity_ref ref[8];
+	struct vanity_ref ref[16], put;
 
 	(void)state;
 	rig_send(r, 0, 6, 0);
 	assert_int_equal(vanity_rx_take(rig_rx(r, 0), ref, 2), 2);
-	rig_send(r, 0, 3, 6); /* published, and not seen by the consumer */
+	rig_send(r, 0, 3, 6); /* published, and seen at the last look only */
+	assert_int_equal(vanity_frame_take(rig_pool(r, 0), &put, 1), 1);
+	vanity_tx_put(rig_tx(r, 0), &put); /* not published: the owner's still */
 	die(r, 0);
-	assert_int_equal(wire_load(&rig_wire_rx(r, 0)->cut), 6);
-	assert_int_equal(take(r, 0, ref + 2, 6), 4);
-	assert_int_equal(ref[5].tag, 5);
-	for (uint32_t i = 0; i < 6; i++)
+	assert_int_equal(wire_load(&rig_wire_rx(r, 0)->cut), 9);
+	/* Whatever happens to the dead one's tail, the cut stands. */
+	wire_store(&rig_wire_tx(r, 0)->tail, 10);
+	assert_int_equal(take(r, 0, ref + 2, 8), 7);
+	for (uint32_t i = 0; i < 9; i++) {
+		assert_int_equal(ref[i].tag, i);
 		vanity_rx_give_back(rig_rx(r, 0), &ref[i], VANITY_DONE);
+	}
 	restart(r, 0);
-	/* The three it never saw are nobody's but the owner's. */
 	assert_int_equal(rig_send(r, 0, 1, 50), 1);
 	assert_int_equal(take(r, 0, ref, 8), 1);
 	assert_int_equal(ref[0].tag, 50);

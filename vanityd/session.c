@@ -153,14 +153,15 @@ static void stage(void *context, const char *what)
 		fprintf(stderr, "  %s\n", what);
 }
 
-/* The first line of a --dev system: what it is without. */
+/* What the system is without: the first line with --dev, and a line where root's lacks something
+ * of this machine. */
 static void tell_inactive(struct session *s)
 {
 	const char *between = ": not active: ";
 
-	if (!s->dev)
+	if (!s->dev && s->setup.inactive == 0)
 		return;
-	fprintf(stderr, "--dev, system %s", s->plan->system);
+	fprintf(stderr, "%ssystem %s", s->dev ? "--dev, " : "", s->plan->system);
 	for (uint32_t i = 0; i < SETUP_INACTIVE_COUNT; i++) {
 		if (!(s->setup.inactive >> i & 1))
 			continue;

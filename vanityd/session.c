@@ -20,6 +20,7 @@
 #define STOP_TIMEOUT_MS 35000
 #define WEDGED_MS 2000 /* a daemon that takes longer for its status takes for ever */
 #define STOP_PATIENCE_MS 5000u
+#define LOG_SHOWN 12u /* lines of the log of a start that failed */
 
 uint64_t session_now_ns(void)
 {
@@ -264,13 +265,17 @@ static int tell_not_ready(struct session *s, int error, const json_t *answer)
 static void log_show(const char *path)
 {
 	FILE *file = fopen(path, "re");
-	char line[512];
+	char line[LOG_SHOWN][512];
+	unsigned count = 0;
 
 	if (file == NULL)
 		return;
-	for (int lines = 0; lines < 12 && fgets(line, sizeof(line), file) != NULL; lines++)
-		fprintf(stderr, "  %s", line);
+	while (fgets(line[count % LOG_SHOWN], sizeof(line[0]), file) != NULL)
+		count++;
 	fclose(file);
+	/* The last ones: of many shards the first are those that came up. */
+	for (unsigned i = count > LOG_SHOWN ? count - LOG_SHOWN : 0; i < count; i++)
+		fprintf(stderr, "  %s", line[i % LOG_SHOWN]);
 }
 
 /* Setup; once more with small pages where the machine has no huge ones to spare and the topology

@@ -24,10 +24,11 @@
 
 int setup_journal_write(struct setup *s, const char *line)
 {
-	ssize_t bytes = (ssize_t)strlen(line);
+	ssize_t bytes = (ssize_t)strlen(line), n = write(s->journal_fd, line, (size_t)bytes);
 
-	if (write(s->journal_fd, line, (size_t)bytes) != bytes || fdatasync(s->journal_fd) != 0)
-		return setup_fail(s, 4, "", "journal: %s", strerror(errno));
+	if (n != bytes || fdatasync(s->journal_fd) != 0)
+		return setup_fail(s, 4, "free some room there", "%s/%s: %s", s->result->run,
+				  SETUP_JOURNAL, n < 0 || n == bytes ? strerror(errno) : "no room");
 	return 0;
 }
 

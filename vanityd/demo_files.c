@@ -236,6 +236,20 @@ static int data_write(struct demo_files *files, const char *pcap)
 	return fclose(rules) == 0 ? EXIT_OK : EXIT_FAILED;
 }
 
+static int folder_make(const struct demo_files *files)
+{
+	struct demo_files old;
+
+	if (mkdir(files->folder, 0700) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return -1;
+	/* Of a demo that was killed, and had the number that is ours now. */
+	old = *files;
+	demo_files_remove(&old);
+	return mkdir(files->folder, 0700);
+}
+
 int demo_files_make(struct demo_files *files, const char *system, const char *pcap, int core)
 {
 	char root[PATHS_BYTES], why[256] = "";
@@ -250,7 +264,7 @@ int demo_files_make(struct demo_files *files, const char *system, const char *pc
 	if (snprintf(files->folder, sizeof(files->folder), "%s/.%s", root, system) >=
 	    (int)sizeof(files->folder))
 		return EXIT_FAILED;
-	if (mkdir(files->folder, 0700) != 0) {
+	if (folder_make(files) != 0) {
 		fprintf(stderr, "vanityd demo: %s: %s\n", files->folder, strerror(errno));
 		return EXIT_FAILED;
 	}

@@ -105,13 +105,14 @@ static void write_word(struct fuzz *f, struct input *in)
 
 	if (which & 1) {
 		struct wire_tx *w = rig_wire_tx(f->r, from_peer[(which >> 4) % 3]);
-		wire_u64 *const words[7] = { &w->tail,	 &w->stamp_at, &w->stamp_cycles,
-					     &w->resume, &w->detached, &w->joined, &w->lane_head };
+		wire_u64 *const words[7] = { &w->tail,     &w->stamp_at, &w->stamp_cycles,
+					     &w->resume,   &w->detached, &w->joined,
+					     &w->lane_head };
 
 		memcpy(word, words, sizeof(words));
 	} else {
 		struct wire_rx *w = rig_wire_rx(f->r, to_peer[(which >> 4) % 2]);
-		wire_u64 *const words[7] = { &w->head,	  &w->taken,	&w->lane_tail, &w->cut,
+		wire_u64 *const words[7] = { &w->head,    &w->taken,    &w->lane_tail, &w->cut,
 					     &w->lane_at, &w->detached, &w->joined };
 
 		memcpy(word, words, sizeof(words));
@@ -127,7 +128,8 @@ static void write_slot(struct fuzz *f, struct input *in)
 	uint64_t at = wire_load(&rig_wire_tx(f->r, channel)->tail) + take8(in) % 8;
 	wire_u64 *slot = &rig_slots(f->r, channel)[(at & rx->ch.slot_mask) * rx->ch.slot_words];
 	uint8_t how = take8(in);
-	uint64_t word0 = how & 2 ? take64(in) : (uint64_t)(take8(in) % 52) | (uint64_t)(how & 28) << 32;
+	uint64_t word0 =
+		how & 2 ? take64(in) : (uint64_t)(take8(in) % 52) | (uint64_t)(how & 28) << 32;
 
 	word0 &= ~WIRE_SLOT_LAP;
 	wire_store(&slot[1], how & 2 ? take64(in) : take8(in));
@@ -265,8 +267,8 @@ static void restart(struct fuzz *f, struct input *in)
 	if (how & 1)
 		for (uint32_t i = 0; i < 5; i++)
 			rig_order(f->r, i,
-				  f->r->plan->channel[i].producer == VICTIM ? LIFE_PRODUCER :
-									      LIFE_CONSUMER,
+				  f->r->plan->channel[i].producer == VICTIM ? LIFE_PRODUCER
+									    : LIFE_CONSUMER,
 				  how >> 1 >> i & 1 ? ORDER_RESUME : ORDER_FRESH, f->edge[i]);
 	rig_go(f->r, VICTIM);
 	rig_check(f->r);

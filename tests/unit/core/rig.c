@@ -83,7 +83,8 @@ static struct plan *plan_new(const struct rig_spec *spec)
 		q->owner = spec->pool[i].owner;
 		q->frame_count = spec->pool[i].frames;
 		q->frame_bytes = spec->pool[i].bytes;
-		q->first_frame = first + 3; /* no pool begins at 0: an untouched slot names no frame */
+		/* No pool begins at 0: an untouched slot names no frame. */
+		q->first_frame = first + 3;
 		first = q->first_frame + q->frame_count;
 		plan_access(p, i, q->owner);
 	}
@@ -384,8 +385,8 @@ struct cell_port *rig_cell(struct rig *r, uint32_t channel, uint32_t end)
 {
 	const struct plan_channel *c = &r->plan->channel[channel];
 
-	return end == LIFE_PRODUCER ? &r->shard[c->producer].cell->port[c->producer_port] :
-				      &r->shard[c->consumer].cell->port[c->consumer_port];
+	return end == LIFE_PRODUCER ? &r->shard[c->producer].cell->port[c->producer_port]
+				    : &r->shard[c->consumer].cell->port[c->consumer_port];
 }
 
 struct vanity_pool *rig_pool(struct rig *r, uint32_t shard)
@@ -576,8 +577,8 @@ void rig_sound(struct rig *r)
 			if (rx->ch.pool_count == 0 || rx->ch.fault != CHANNEL_OK)
 				continue;
 			for (uint64_t at = rx->taken; at != end; at++) {
-				uint32_t frame = (uint32_t)wire_load(
-					&rx->slot[(at & rx->ch.slot_mask) * 2]);
+				uint32_t frame =
+					(uint32_t)wire_load(&rx->slot[(at & rx->ch.slot_mask) * 2]);
 
 				if (frame_is_free(r, frame))
 					fail_msg("frame %u is free and in a slot for shard %u",

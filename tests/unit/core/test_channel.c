@@ -121,7 +121,8 @@ static void plain_slots_lose_their_top_bit_and_nothing_else(void **state)
 	assert_int_equal(vanity_tx_slot_bytes(rig_tx(r, 0)), 24);
 	for (uint32_t i = 0; i < 20; i++) {
 		for (uint32_t k = 0; k < 15; k++)
-			put[k / 3][k % 3] = k % 2 ? UINT64_MAX : 0xa5a5a5a5a5a5a5a5ull * (i + k + 1);
+			put[k / 3][k % 3] =
+				k % 2 ? UINT64_MAX : 0xa5a5a5a5a5a5a5a5ull * (i + k + 1);
 		assert_int_equal(vanity_slot_put(rig_tx(r, 0), put, 5), 5);
 		assert_int_equal(vanity_slot_take(rig_rx(r, 0), got, 5), 0);
 		vanity_tx_publish(rig_tx(r, 0));
@@ -804,8 +805,9 @@ static void two_neighbours_of_noise_do_not_bring_a_shard_down(void **state)
 			struct wire_tx *up = rig_wire_tx(r, 0);
 			struct wire_rx *down = rig_wire_rx(r, 1);
 			struct vanity_ref ref[8];
-			uint64_t noise = rig_random(r, 4) ? rig_random(r, 24) :
-							    (uint64_t)rig_random(r, UINT32_MAX) << 32;
+			uint64_t noise = rig_random(r, 4)
+						 ? rig_random(r, 24)
+						 : (uint64_t)rig_random(r, UINT32_MAX) << 32;
 			uint32_t n;
 
 			switch (rig_random(r, 6)) {
@@ -814,7 +816,8 @@ static void two_neighbours_of_noise_do_not_bring_a_shard_down(void **state)
 				break;
 			case 1:
 				slot_store(r, 0, wire_load(&up->tail) + rig_random(r, 2),
-					   rig_random(r, 50), rig_random(r, 300), rig_random(r, 300));
+					   rig_random(r, 50), rig_random(r, 300),
+					   rig_random(r, 300));
 				break;
 			case 2:
 				wire_store(&down->head, wire_load(&down->head) + rig_random(r, 2));

@@ -118,9 +118,9 @@ static void paper_look(struct paper *p)
 			const struct paper_shard *s = &p->s[e ? c->consumer : c->producer];
 			uint32_t port = e ? c->consumer_port : c->producer_port;
 
-			p->seen->end[i][e] = (struct life_seen_end){ s->detached[port],
-								     s->joined[port], s->left[port],
-								     s->broken[port] };
+			p->seen->end[i][e] =
+				(struct life_seen_end){ s->detached[port], s->joined[port],
+							s->left[port], s->broken[port] };
 		}
 	}
 }
@@ -709,7 +709,7 @@ static void on_decides_who_is_restarted(void **state)
 		uint32_t on, signal, exit_code, phase;
 	} row[] = {
 		{ PLAN_ON_FAULT, 11, 0, LIFE_RUNNING }, { PLAN_ON_FAULT, 0, 3, LIFE_RUNNING },
-		{ PLAN_ON_FAULT, 0, 0, LIFE_STOPPED },	{ PLAN_ON_ALWAYS, 0, 0, LIFE_RUNNING },
+		{ PLAN_ON_FAULT, 0, 0, LIFE_STOPPED },  { PLAN_ON_ALWAYS, 0, 0, LIFE_RUNNING },
 		{ PLAN_ON_ALWAYS, 6, 0, LIFE_RUNNING }, { PLAN_ON_NEVER, 11, 0, LIFE_HELD },
 		{ PLAN_ON_NEVER, 0, 0, LIFE_STOPPED },
 	};

@@ -48,7 +48,8 @@ static void detach(struct rig *r, uint32_t shard)
 			continue;
 		rig_order(r, c, end_of(r, c, other), ORDER_DETACH, edge[c]);
 		(void)rig_turn(r, other);
-		assert_int_equal(wire_load(&rig_cell(r, c, end_of(r, c, other))->detached), edge[c]);
+		assert_int_equal(wire_load(&rig_cell(r, c, end_of(r, c, other))->detached),
+				 edge[c]);
 	}
 }
 
@@ -106,8 +107,8 @@ static void forward(struct rig *r, uint32_t from, uint32_t to, uint32_t n)
 
 	while (n > 0) {
 		uint32_t want = n < VANITY_BURST_MAX ? n : VANITY_BURST_MAX;
-		uint32_t got = vanity_rx_take(rig_rx(r, from), ref,
-					      vanity_tx_room(rig_tx(r, to), want));
+		uint32_t got =
+			vanity_rx_take(rig_rx(r, from), ref, vanity_tx_room(rig_tx(r, to), want));
 
 		if (got == 0)
 			break;
@@ -268,9 +269,8 @@ static void a_dead_sinks_frames_come_home_through_the_middle(void **state)
 	die(r, 2);
 	restart(r, 2);
 	rig_turns(r);
-	assert_int_equal(COUNT(r, 1, LIFE_PRODUCER, lost_in_hand) +
-				 COUNT(r, 1, LIFE_PRODUCER, in_doubt),
-			 5);
+	assert_int_equal(
+		COUNT(r, 1, LIFE_PRODUCER, lost_in_hand) + COUNT(r, 1, LIFE_PRODUCER, in_doubt), 5);
 	assert_int_equal(rig_drain(r, 1, 32), 5);
 	all_home(r);
 	rig_free(r);

@@ -175,7 +175,19 @@ static enum craft_fault tcp_header(const uint8_t *at, uint32_t left, struct craf
 		return CRAFT_FAULT_TCP_HEADER_BYTES;
 	p->src_port = craft_load_be16(at);
 	p->dst_port = craft_load_be16(at + 2);
+	p->tcp_flags = craft_load_u8(at + 13);
 	p->has_ports = true;
+	return CRAFT_FAULT_NONE;
+}
+
+static enum craft_fault icmp_header(const uint8_t *at, uint32_t left, uint32_t bytes_min,
+				    struct craft_packet *p)
+{
+	if (left < bytes_min)
+		return CRAFT_FAULT_ICMP_SHORT;
+	p->icmp_type = craft_load_u8(at);
+	p->icmp_code = craft_load_u8(at + 1);
+	p->has_icmp = true;
 	return CRAFT_FAULT_NONE;
 }
 
@@ -218,9 +230,9 @@ enum craft_fault craft_packet_transport(const void *bytes, uint32_t length,
 	case CRAFT_PROTO_UDP:
 		return udp_header(b + ret->l4, left, ret);
 	case CRAFT_PROTO_ICMP:
-		return left < ICMP_BYTES_MIN ? CRAFT_FAULT_ICMP_SHORT : CRAFT_FAULT_NONE;
+		return icmp_header(b + ret->l4, left, ICMP_BYTES_MIN, ret);
 	case CRAFT_PROTO_ICMP6:
-		return left < ICMP6_BYTES_MIN ? CRAFT_FAULT_ICMP_SHORT : CRAFT_FAULT_NONE;
+		return icmp_header(b + ret->l4, left, ICMP6_BYTES_MIN, ret);
 	default:
 		return CRAFT_FAULT_NONE;
 	}

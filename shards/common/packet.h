@@ -92,10 +92,14 @@ struct craft_packet {
 	uint8_t family; /* 4, 6, or 0 for everything else */
 	uint8_t proto; /* transport_ok: the upper layer; else the first next header */
 	uint8_t ttl; /* hop limit in IPv6 */
+	uint8_t tcp_flags; /* the eight of RFC 9293, 3.1; 0 where it is no TCP */
+	uint8_t icmp_type; /* of both ICMPs; see has_icmp */
+	uint8_t icmp_code;
 	bool tagged;
 	bool fragment; /* part of a larger packet */
 	bool fragment_later; /* ... and not the first: no ports to see */
 	bool has_ports;
+	bool has_icmp;
 };
 
 /**

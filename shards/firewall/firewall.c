@@ -21,7 +21,8 @@ enum {
 	FW_ALLOWED,
 	FW_RULE_FIRST, /* .. FW_RULE_FIRST + FW_RULES_SHOWN - 1 */
 };
-_Static_assert(FW_RULE_FIRST + FW_RULES_SHOWN <= VANITY_COUNTERS_MAX, "a counter a rule shown");
+#define FW_FRAGMENT_DENIED (FW_RULE_FIRST + FW_RULES_SHOWN)
+_Static_assert(FW_FRAGMENT_DENIED < VANITY_COUNTERS_MAX, "a counter a rule shown");
 
 #define FW_RULE(n) (FW_RULE_FIRST + (n))
 
@@ -37,14 +38,14 @@ VANITY_COUNTERS({ FW_DENIED, "denied" }, { FW_DEFAULT_DENIED, "default_denied" }
 		{ FW_RULE(22), "rule_22" }, { FW_RULE(23), "rule_23" }, { FW_RULE(24), "rule_24" },
 		{ FW_RULE(25), "rule_25" }, { FW_RULE(26), "rule_26" }, { FW_RULE(27), "rule_27" },
 		{ FW_RULE(28), "rule_28" }, { FW_RULE(29), "rule_29" }, { FW_RULE(30), "rule_30" },
-		{ FW_RULE(31), "rule_31" })
+		{ FW_RULE(31), "rule_31" }, { FW_FRAGMENT_DENIED, "fragment_denied" })
 
 struct fw {
 	struct fw_rules rules;
 	uint32_t hits[FW_RULES_SHOWN]; /* of the burst at hand; shown at its end */
 	uint16_t counted[FW_RULES_MAX];
 };
-VANITY_CARRY(struct fw, 1)
+VANITY_CARRY(struct fw, 2)
 
 static int load(struct vanity_shard *self, struct fw *fw)
 {
@@ -83,6 +84,8 @@ static uint32_t judge(struct fw *fw, const void *bytes, uint32_t length)
 	hit(fw, verdict.rule);
 	if (verdict.allowed)
 		return VANITY_DONE;
+	if (verdict.rule == FW_RULE_FRAGMENTS)
+		return FW_FRAGMENT_DENIED;
 	return verdict.rule == FW_RULE_NONE ? FW_DEFAULT_DENIED : FW_DENIED;
 }
 

@@ -9,10 +9,14 @@
 
 #define PORT_MAX 65535u
 
-static const char first_words[][CRAFT_NAME_BYTES] = { "deny", "allow", "count", "default" };
+static const char first_words[][CRAFT_NAME_BYTES] = { "deny", "allow", "count", "default",
+						      "fragments" };
 static const char default_words[][CRAFT_NAME_BYTES] = { "deny", "allow" };
 static const char proto_words[][CRAFT_NAME_BYTES] = { "any", "tcp", "udp", "icmp", "icmp6", "arp" };
-#define FIRST_WORDS 4u
+static const char fragment_words[][CRAFT_NAME_BYTES] = { "rules", "allow", "deny" };
+#define FIRST_WORDS 5u
+#define FIRST_DEFAULT 3u
+#define FRAGMENT_WORDS 3u
 #define DEFAULT_WORDS 2u
 #define PROTO_WORDS 6u
 
@@ -21,6 +25,7 @@ struct parser {
 	struct craft_errors *errors;
 	uint32_t line;
 	uint32_t default_line; /* 0: none yet */
+	uint32_t fragments_line;
 };
 
 /* An error at a word, with the nearest of a table as its hint, or @otherwise. */
@@ -264,6 +269,127 @@ static bool parse_default(struct parser *p, struct craft_line *line, uint8_t *re
 	return expect_end(p, line);
 }
 
+static bool parse_fragments(struct parser *p, struct craft_line *line, uint8_t *ret_policy)
+{
+	struct craft_word word;
+	struct craft_error *error;
+	uint32_t policy;
+
+	if (p->fragments_line != 0) {
+		error = craft_error_at(p->errors, p->line, 1, NULL,
+				       "a second fragments line; the first is in line ",
+				       "keep one");
+		craft_say_u32(error->words, sizeof(error->words), p->fragments_line);
+		return false;
+	}
+	craft_text_word(line, &word);
+	policy = word_index(&word, fragment_words, FRAGMENT_WORDS);
+	if (policy == FRAGMENT_WORDS) {
+		refuse_word(p, &word, "fragments are allow, deny or rules, not", fragment_words,
+			    FRAGMENT_WORDS, "fragments rules");
+		return false;
+	}
+	p->fragments_line = p->line;
+	*ret_policy = (uint8_t)policy;
+	return expect_end(p, line);
+}
+
+/* Behind `type` and `code`. */
+static bool parse_icmp(struct parser *p, struct craft_line *line, const char *words, uint16_t *ret)
+{
+	struct craft_word word;
+	uint32_t value;
+
+	craft_text_word(line, &word);
+	if (!craft_word_u32(&word, 255, &value)) {
+		craft_error_at(p->errors, p->line, 0, &word, words, "0 to 255");
+		return false;
+	}
+	*ret = (uint16_t)value;
+	return true;
+}
+
+/* Letters of TCP's flags, lowest bit first: RFC 9293, 3.1. Return: false where one is none. */
+static bool flags_of_word(const struct craft_word *word, uint8_t *ret)
+{
+	static const char letters[] = "FSRPAUEW";
+	uint32_t flags = 0;
+
+	for (uint32_t i = 0; i < word->length; i++) {
+		uint32_t bit = 0;
+
+		while (bit < 8 && letters[bit] != (char)word->bytes[i])
+			bit++;
+		if (bit == 8 || (flags >> bit & 1u) != 0)
+			return false;
+		flags |= 1u << bit;
+	}
+	*ret = (uint8_t)flags;
+	return true;
+}
+
+/* SET/OF: of the flags OF exactly SET are set. */
+static bool parse_flags(struct parser *p, struct craft_line *line, struct fw_rule *rule)
+{
+	struct craft_word word, set, of;
+	uint32_t slash;
+
+	craft_text_word(line, &word);
+	slash = craft_word_find(&word, '/');
+	set = craft_word_cut(&word, 0, slash);
+	of = craft_word_cut(&word, slash + 1, word.length);
+	if (of.length == 0 || !flags_of_word(&set, &rule->flags) ||
+	    !flags_of_word(&of, &rule->flags_of)) {
+		craft_error_at(p->errors, p->line, 0, &word, "not flags SET/OF",
+			       "like S/SA; letters once each of F S R P A U E W");
+		return false;
+	}
+	if ((rule->flags & ~(uint32_t)rule->flags_of) != 0) {
+		craft_error_at(p->errors, p->line, 0, &word, "flags wanted that are not looked at",
+			       "name them behind the slash, too");
+		return false;
+	}
+	return true;
+}
+
+/* What may stand between the protocol and `from`; the word `from` is taken, too. */
+static bool parse_details(struct parser *p, struct craft_line *line, struct fw_rule *rule)
+{
+	bool icmp = rule->proto == CRAFT_PROTO_ICMP || rule->proto == CRAFT_PROTO_ICMP6;
+	struct craft_line ahead = *line;
+	struct craft_word word;
+
+	rule->icmp_type = FW_ICMP_ANY;
+	rule->icmp_code = FW_ICMP_ANY;
+	craft_text_word(&ahead, &word);
+	if (craft_word_is(&word, "type")) {
+		*line = ahead;
+		if (!icmp) {
+			craft_error_at(p->errors, p->line, 0, &word, "only icmp and icmp6 have a",
+				       NULL);
+			return false;
+		}
+		if (!parse_icmp(p, line, "not an ICMP type", &rule->icmp_type))
+			return false;
+		ahead = *line;
+		craft_text_word(&ahead, &word);
+		if (craft_word_is(&word, "code")) {
+			*line = ahead;
+			if (!parse_icmp(p, line, "not an ICMP code", &rule->icmp_code))
+				return false;
+		}
+	} else if (craft_word_is(&word, "flags")) {
+		*line = ahead;
+		if (rule->proto != CRAFT_PROTO_TCP) {
+			craft_error_at(p->errors, p->line, 0, &word, "only tcp has", NULL);
+			return false;
+		}
+		if (!parse_flags(p, line, rule))
+			return false;
+	}
+	return expect(p, line, "from");
+}
+
 static bool parse_rule(struct parser *p, struct craft_line *line, uint32_t action,
 		       struct fw_rule *rule)
 {
@@ -281,7 +407,7 @@ static bool parse_rule(struct parser *p, struct craft_line *line, uint32_t actio
 	if (rule->kind == FW_KIND_ARP)
 		return expect_end(p, line);
 
-	if (!expect(p, line, "from"))
+	if (!parse_details(p, line, rule))
 		return false;
 	if (!craft_text_word(line, &word)) {
 		craft_error_at(p->errors, p->line, 0, &word, "an address is missing behind 'from'",
@@ -314,11 +440,12 @@ static bool parse_rule(struct parser *p, struct craft_line *line, uint32_t actio
 static void walk(struct fw_rules *ret, const void *bytes, size_t byte_count,
 		 struct craft_errors *errors)
 {
-	struct parser p = { errors, 0, 0 };
+	struct parser p = { errors, 0, 0, 0 };
 	struct craft_text text;
 	struct craft_line line;
 	uint32_t count = 0;
 	uint8_t default_action = FW_DENY;
+	uint8_t fragments = FW_FRAGMENTS_RULES;
 
 	craft_text_init(&text, bytes, byte_count);
 	while (craft_text_line(&text, &line, errors)) {
@@ -331,9 +458,11 @@ static void walk(struct fw_rules *ret, const void *bytes, size_t byte_count,
 		action = word_index(&word, first_words, FIRST_WORDS);
 		if (action == FIRST_WORDS) {
 			refuse_word(&p, &word, "unknown action", first_words, FIRST_WORDS,
-				    "a line begins with allow, deny, count or default");
-		} else if (action == FIRST_WORDS - 1) {
+				    "a line begins with allow, deny, count, default or fragments");
+		} else if (action == FIRST_DEFAULT) {
 			parse_default(&p, &line, &default_action);
+		} else if (action > FIRST_DEFAULT) {
+			parse_fragments(&p, &line, &fragments);
 		} else if (parse_rule(&p, &line, action, &rule)) {
 			if (count == FW_RULES_MAX)
 				craft_error_at(errors, line.number, 0, &word, "more than 256 rules",
@@ -350,6 +479,7 @@ static void walk(struct fw_rules *ret, const void *bytes, size_t byte_count,
 	if (ret != NULL) {
 		ret->count = count;
 		ret->default_action = default_action;
+		ret->fragments = fragments;
 	}
 }
 
@@ -382,6 +512,14 @@ bool fw_rule_matches(const struct fw_rule *rule, const struct craft_packet *pack
 		return false;
 	if (rule->family != 0 && rule->family != packet->family)
 		return false;
+	/* What a later fragment does not show, it does not have. */
+	if (rule->icmp_type != FW_ICMP_ANY &&
+	    (!packet->has_icmp || packet->icmp_type != rule->icmp_type ||
+	     (rule->icmp_code != FW_ICMP_ANY && packet->icmp_code != rule->icmp_code)))
+		return false;
+	if (rule->flags_of != 0 &&
+	    (!packet->has_ports || (packet->tcp_flags & rule->flags_of) != rule->flags))
+		return false;
 	if (!end_matches(&rule->src, &packet->src) || !end_matches(&rule->dst, &packet->dst))
 		return false;
 	if (!rule->ports)
@@ -397,6 +535,13 @@ struct fw_verdict fw_rules_judge(const struct fw_rules *rules, const struct craf
 	struct fw_verdict verdict = { FW_RULE_NONE, rules->default_action == FW_ALLOW };
 	uint32_t counted = 0;
 
+	*ret_counted_count = 0;
+	if ((rules->fragments == FW_FRAGMENTS_DENY && packet->fragment) ||
+	    (rules->fragments == FW_FRAGMENTS_ALLOW && packet->fragment_later)) {
+		verdict.rule = FW_RULE_FRAGMENTS;
+		verdict.allowed = rules->fragments == FW_FRAGMENTS_ALLOW;
+		return verdict;
+	}
 	for (uint32_t i = 0; i < rules->count; i++) {
 		if (!fw_rule_matches(&rules->rule[i], packet))
 			continue;

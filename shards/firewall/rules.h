@@ -4,7 +4,8 @@
  *
  *      allow|deny|count PROTO from END to END      END: ADDR[/LEN][:PORT[-PORT]]
  *      allow|deny|count arp                        ADDR: any, IPv4, IPv6 ([IPv6] before a port)
- *      default allow|deny                          PROTO: any tcp udp icmp icmp6 0..255
+ *      default allow|deny                          PROTO: any udp 0..255, tcp [flags SET/OF],
+ *      fragments allow|deny|rules                         icmp|icmp6 [type N [code N]]
  *
  *                  +--------+   +--------+   +--------+   +---------+
  *      packet ---> | rule 0 |-->| rule 1 |-->| rule 2 |-->| default |     first match decides;
@@ -30,9 +31,18 @@
 #define FW_RULES_MAX 256u
 #define FW_PROTO_ANY 0x100u /* beyond any protocol number */
 #define FW_RULE_NONE UINT32_MAX
+#define FW_RULE_FRAGMENTS (UINT32_MAX - 1) /* the line of that name decided */
+#define FW_ICMP_ANY 0x100u
 
 enum fw_action { FW_DENY, FW_ALLOW, FW_COUNT };
 enum fw_kind { FW_KIND_IP, FW_KIND_ARP };
+
+/*
+ * What becomes of parts of packets. RULES: the first one is judged as a whole packet would be, a
+ * later one by rules that ask for nothing it lacks. ALLOW: later ones pass, since without their
+ * first they are worth nothing. DENY: no part passes, not even the first.
+ */
+enum fw_fragments { FW_FRAGMENTS_RULES, FW_FRAGMENTS_ALLOW, FW_FRAGMENTS_DENY };
 
 /** struct fw_end - one side of a rule; zeroed with port_last 65535 it matches everything */
 struct fw_end {
@@ -46,6 +56,10 @@ struct fw_rule {
 	struct fw_end src;
 	struct fw_end dst;
 	uint16_t proto; /* 0..255 or FW_PROTO_ANY */
+	uint16_t icmp_type; /* 0..255 or FW_ICMP_ANY, as is the code */
+	uint16_t icmp_code;
+	uint8_t flags; /* of TCP: these of ... */
+	uint8_t flags_of; /* ... these are set; 0: any */
 	uint8_t action;
 	uint8_t kind;
 	uint8_t family; /* 4, 6, or 0 for both */
@@ -56,6 +70,7 @@ struct fw_rule {
 struct fw_rules {
 	uint32_t count;
 	uint8_t default_action;
+	uint8_t fragments;
 	struct fw_rule rule[FW_RULES_MAX];
 };
 
@@ -73,7 +88,7 @@ int fw_rules_parse(struct fw_rules *ret, const void *bytes, size_t byte_count,
 /** fw_rule_matches() - one rule, one packet that was parsed without fault */
 bool fw_rule_matches(const struct fw_rule *rule, const struct craft_packet *packet);
 
-/** struct fw_verdict - what decided; @rule is FW_RULE_NONE for the default */
+/** struct fw_verdict - what decided; @rule is FW_RULE_NONE for the default, or _FRAGMENTS */
 struct fw_verdict {
 	uint32_t rule;
 	bool allowed;

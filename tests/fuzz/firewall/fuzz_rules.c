@@ -30,14 +30,20 @@ static void judge(const struct fw_rules *rules)
 		packet.type = i % 2 ? CRAFT_TYPE_ARP : 0;
 		packet.proto = protos[i % sizeof(protos)];
 		packet.has_ports = packet.proto == 6 || packet.proto == 17;
+		packet.has_icmp = packet.proto == 1 || packet.proto == 58;
+		packet.tcp_flags = (uint8_t)(i * 37u);
+		packet.icmp_type = (uint8_t)(i * 5u);
+		packet.icmp_code = (uint8_t)(i % 7);
+		packet.fragment = i % 11 == 0;
 		packet.src_port = (uint16_t)(i * 1041u);
 		packet.dst_port = (uint16_t)(65535u - i);
 		packet.src.hi = i % 4 ? ~0ull : 0;
 		packet.dst.lo = i % 5 ? ~0ull : 0;
 		verdict = fw_rules_judge(rules, &packet, counted, &count);
 		check(count <= rules->count);
-		check(verdict.rule == FW_RULE_NONE || verdict.rule < rules->count);
-		if (verdict.rule != FW_RULE_NONE) {
+		check(verdict.rule >= FW_RULE_FRAGMENTS || verdict.rule < rules->count);
+		check(verdict.rule != FW_RULE_FRAGMENTS || packet.fragment);
+		if (verdict.rule < FW_RULE_FRAGMENTS) {
 			check(fw_rule_matches(&rules->rule[verdict.rule], &packet));
 			check(rules->rule[verdict.rule].action != FW_COUNT);
 		}

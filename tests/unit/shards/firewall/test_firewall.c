@@ -48,6 +48,21 @@ static void allowed_frames_go_on_and_others_home_with_their_reason(void **state)
 	assert_int_equal(fake_counter("rule_02"), 0);
 }
 
+static void a_denied_fragment_has_a_reason_of_its_own(void **state)
+{
+	struct frame f = frame_l4(4, 17, 1000, 53, 0);
+
+	(void)state;
+	setup("fragments deny\ndefault allow\ncount any from any to any\n");
+	frame_be16(f.bytes + 20, 10);
+	fake_queue(in, f.bytes, f.length);
+	queue(17, 53, 1);
+	assert_int_equal(fake_run(), 0);
+	assert_int_equal(fake_counter("fragment_denied"), 1);
+	assert_int_equal(fake_counter("rule_00"), 1);
+	assert_int_equal(out->put_count, 1);
+}
+
 static void what_is_malformed_passes_no_default(void **state)
 {
 	static const uint8_t broken[20] = { [12] = 8 };
@@ -144,6 +159,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(allowed_frames_go_on_and_others_home_with_their_reason),
+		cmocka_unit_test(a_denied_fragment_has_a_reason_of_its_own),
 		cmocka_unit_test(what_is_malformed_passes_no_default),
 		cmocka_unit_test(the_frame_of_a_ref_begins_at_its_offset),
 		cmocka_unit_test(it_takes_no_more_than_its_output_has_room_for),

@@ -77,7 +77,7 @@ static void each_mistake_has_its_place_words_and_way_out(void **state)
 	expect_error("alow tcp from any to any", 1, 1, "unknown action 'alow'",
 		     "did you mean 'allow'?");
 	expect_error("frobnicate", 1, 1, "unknown action 'frobnicate'",
-		     "a line begins with allow, deny, count or default");
+		     "a line begins with allow, deny, count, default or fragments");
 	expect_error("allow", 1, 6, "the protocol is missing", form);
 	expect_error("\n  allow tpc from any to any", 2, 9, "unknown protocol 'tpc'",
 		     "did you mean 'tcp'?");
@@ -300,6 +300,136 @@ static void arp_passes_by_its_own_rule_or_the_default_only(void **state)
 	assert_true(allows("deny arp\ndeny any from any to any\ndefault allow", &f));
 }
 
+static bool passes(const struct frame *f)
+{
+	struct craft_packet p;
+	uint16_t counted[FW_RULES_MAX];
+	uint32_t count;
+
+	assert_int_equal(craft_packet_transport(f->bytes, f->length, &p), CRAFT_FAULT_NONE);
+	return fw_rules_judge(&rules, &p, counted, &count).allowed;
+}
+
+static void an_icmp_rule_may_ask_for_a_type_and_a_code(void **state)
+{
+	struct frame f = frame_ip4(1, 20, 0);
+	struct frame six = frame_ip6(58, 20, 0);
+
+	(void)state;
+	assert_int_equal(load("allow icmp type 8 from any to any\n"
+			      "allow icmp type 3 code 4 from any to any\n"
+			      "allow icmp6 type 255 code 255 from any to any\n"),
+			 0);
+	for (uint32_t type = 0; type < 256; type++) {
+		for (uint32_t code = 0; code < 256; code += 4) {
+			f.bytes[34] = six.bytes[54] = (uint8_t)type;
+			f.bytes[35] = (uint8_t)code;
+			six.bytes[55] = (uint8_t)code;
+			assert_int_equal(passes(&f), type == 8 || (type == 3 && code == 4));
+			assert_false(passes(&six));
+		}
+	}
+	six.bytes[55] = 255;
+	assert_true(passes(&six));
+	f.bytes[34] = 8;
+	frame_be16(f.bytes + 20, 10); /* a later fragment has no type */
+	assert_false(passes(&f));
+	assert_int_equal(load("allow icmp type 0 from any to any"), 0);
+	frame_be16(f.bytes + 20, 0);
+	assert_false(passes(&f));
+	f.bytes[34] = 0;
+	assert_true(passes(&f));
+	frame_be16(f.bytes + 20, 10);
+	assert_false(passes(&f));
+}
+
+static void a_tcp_rule_may_ask_for_flags_of_those_it_names(void **state)
+{
+	struct frame f = frame_l4(4, 6, 1000, 80, 0);
+
+	(void)state;
+	assert_int_equal(load("allow tcp flags S/SA from any to any"), 0);
+	for (uint32_t flags = 0; flags < 256; flags++) {
+		f.bytes[34 + 13] = (uint8_t)flags;
+		assert_int_equal(passes(&f), (flags & 0x12) == 0x02);
+	}
+	assert_int_equal(load("allow tcp flags /FSRPAUEW from any to any"), 0);
+	for (uint32_t flags = 0; flags < 256; flags++) {
+		f.bytes[34 + 13] = (uint8_t)flags;
+		assert_int_equal(passes(&f), flags == 0);
+	}
+	assert_int_equal(load("allow tcp flags FRUW/FRUW from any to any"), 0);
+	f.bytes[34 + 13] = 0xa5;
+	assert_true(passes(&f));
+	f.bytes[34 + 13] = 0xa4;
+	assert_false(passes(&f));
+	frame_be16(f.bytes + 20, 10); /* a later fragment has no flags */
+	f.bytes[34 + 13] = 0xa5;
+	assert_false(passes(&f));
+}
+
+static void fragments_meet_the_policy_of_their_line(void **state)
+{
+	struct frame whole = frame_l4(4, 17, 1000, 53, 0);
+	struct frame first = whole, later = whole;
+	struct frame six = frame_ip6(44, 20, 0);
+
+	(void)state;
+	frame_be16(first.bytes + 20, 0x2000);
+	frame_be16(later.bytes + 20, 10);
+	six.bytes[54] = 17;
+	frame_be16(six.bytes + 56, 8 << 3);
+	assert_int_equal(load("allow udp from any to any:53\n"), 0);
+	assert_int_equal(rules.fragments, FW_FRAGMENTS_RULES);
+	assert_true(passes(&whole) && passes(&first) && !passes(&later) && !passes(&six));
+	assert_int_equal(load("allow udp from any to any:53\nfragments allow\n"), 0);
+	assert_true(passes(&whole) && passes(&first) && passes(&later) && passes(&six));
+	assert_int_equal(load("deny udp from any to any:53\nfragments allow\n"), 0);
+	assert_true(!passes(&whole) && !passes(&first) && passes(&later));
+	assert_int_equal(load("fragments deny\nallow any from any to any\n"), 0);
+	assert_true(passes(&whole) && !passes(&first) && !passes(&later) && !passes(&six));
+	assert_int_equal(load("fragments rules\nallow any from any to any\n"), 0);
+	assert_true(passes(&whole) && passes(&first) && passes(&later) && passes(&six));
+}
+
+static void mistakes_in_details_have_their_place_words_and_way_out(void **state)
+{
+	static const char letters[] = "like S/SA; letters once each of F S R P A U E W";
+
+	(void)state;
+	expect_error("allow udp type 8 from any to any", 1, 11, "only icmp and icmp6 have a 'type'",
+		     "");
+	expect_error("allow icmp type from any to any", 1, 17, "not an ICMP type 'from'",
+		     "0 to 255");
+	expect_error("allow icmp type 256 from any to any", 1, 17, "not an ICMP type '256'",
+		     "0 to 255");
+	expect_error("allow icmp type", 1, 16, "not an ICMP type", "0 to 255");
+	expect_error("allow icmp type 3 code x from any to any", 1, 24, "not an ICMP code 'x'",
+		     "0 to 255");
+	expect_error("allow icmp code 3 from any to any", 1, 12, "expected 'from', found 'code'",
+		     "ACTION PROTO from END to END");
+	expect_error("allow udp flags S/SA from any to any", 1, 11, "only tcp has 'flags'", "");
+	expect_error("allow tcp flags S from any to any", 1, 17, "not flags SET/OF 'S'", letters);
+	expect_error("allow tcp flags S/ from any to any", 1, 17, "not flags SET/OF 'S/'", letters);
+	expect_error("allow tcp flags S/SX from any to any", 1, 17, "not flags SET/OF 'S/SX'",
+		     letters);
+	expect_error("allow tcp flags SS/SA from any to any", 1, 17, "not flags SET/OF 'SS/SA'",
+		     letters);
+	expect_error("allow tcp flags", 1, 16, "not flags SET/OF", letters);
+	expect_error("allow tcp flags SF/SA from any to any", 1, 17,
+		     "flags wanted that are not looked at 'SF/SA'",
+		     "name them behind the slash, too");
+	expect_error("fragments alow", 1, 11, "fragments are allow, deny or rules, not 'alow'",
+		     "did you mean 'allow'?");
+	expect_error("fragments", 1, 10, "fragments are allow, deny or rules, not",
+		     "fragments rules");
+	expect_error("fragments deny now", 1, 16, "unexpected at the end of the rule 'now'", "");
+	expect_error("fragments deny\nfragments deny", 2, 1,
+		     "a second fragments line; the first is in line 1", "keep one");
+	expect_error("fragment deny", 1, 1, "unknown action 'fragment'",
+		     "did you mean 'fragments'?");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -316,6 +446,10 @@ int main(void)
 		cmocka_unit_test(a_tagged_packet_is_judged_by_what_it_carries),
 		cmocka_unit_test(a_later_fragment_meets_only_rules_without_ports),
 		cmocka_unit_test(arp_passes_by_its_own_rule_or_the_default_only),
+		cmocka_unit_test(an_icmp_rule_may_ask_for_a_type_and_a_code),
+		cmocka_unit_test(a_tcp_rule_may_ask_for_flags_of_those_it_names),
+		cmocka_unit_test(fragments_meet_the_policy_of_their_line),
+		cmocka_unit_test(mistakes_in_details_have_their_place_words_and_way_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,7 +91,11 @@ static void look_scheduler(const struct daemon_shard *s, struct life_seen_shard 
 	seen->sched_state = *state == 't' ? 'T' : (unsigned char)*state;
 	seen->voluntary = status_number(text, "\nvoluntary_ctxt_switches:");
 	seen->involuntary = status_number(text, "\nnonvoluntary_ctxt_switches:");
-	seen->sched_valid = 1;
+	snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)s->pid);
+	/* Where the kernel does not say, it counts as moving: the table is then what it was. */
+	seen->cpu_ns = proc_read(path, text, sizeof(text)) != 0 ? strtoull(text, NULL, 10) :
+								  daemon_now_ns();
+	seen->sched_valid = !pidfd_ended(s->pidfd);
 }
 
 static void look_shard(struct daemon *d, uint32_t shard)

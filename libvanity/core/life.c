@@ -376,14 +376,14 @@ static void life_try_go(struct step *st, uint32_t shard)
 /* --- the watchdog -------------------------------------------------------------------------- */
 
 enum life_verdict life_judge(uint32_t heartbeat_moved, uint32_t sched_state,
-			     uint32_t voluntary_moved, uint32_t involuntary_moved)
+			     uint32_t voluntary_moved, uint32_t kept_off)
 {
 	if (heartbeat_moved)
 		return LIFE_ALIVE;
 	if (sched_state == 'T' || sched_state == 't')
 		return LIFE_SUSPENDED;
 	if (sched_state == 'R')
-		return involuntary_moved ? LIFE_STARVED : LIFE_STUCK;
+		return kept_off ? LIFE_STARVED : LIFE_STUCK;
 	return voluntary_moved ? LIFE_SLOW : LIFE_STUCK;
 }
 
@@ -410,12 +410,13 @@ static void life_watch(struct step *st, uint32_t shard)
 		sh->looked = 1;
 		sh->voluntary = s->voluntary;
 		sh->involuntary = s->involuntary;
+		sh->cpu_ns = s->cpu_ns;
 		return;
 	}
 	if (age <= ps->watchdog_ns)
 		return;
 	switch (life_judge(0, s->sched_state, s->voluntary != sh->voluntary,
-			   s->involuntary != sh->involuntary)) {
+			   s->involuntary != sh->involuntary || s->cpu_ns == sh->cpu_ns)) {
 	case LIFE_SUSPENDED:
 		life_kill(st, shard, LIFE_FAULT_STOPPED);
 		break;

@@ -39,9 +39,10 @@
  *      heartbeat   state     switches since        verdict
  *      moved       any       any                   alive  (slow: it took longer than half)
  *      old         T         any                   stopped (somebody sent SIGSTOP): fault
- *      old         R         involuntary moved     starved: others had the core; wait, up to
- *                                                  LIFE_STARVED_FACTOR watchdogs, then fault
- *      old         R         none moved            stuck: it had the core all the time: fault
+ *      old         R         involuntary moved,    starved: others had the core; wait, up to
+ *                            or no CPU time        LIFE_STARVED_FACTOR watchdogs, then fault
+ *      old         R         none moved,           stuck: it had the core all the time: fault
+ *                            CPU time did
  *      old         S, D      voluntary moved       slow: it sleeps and wakes, does not get round
  *                                                  to vanity_running: wait as for starved
  *      old         S, D      voluntary not moved   stuck in the kernel: fault
@@ -108,6 +109,7 @@ struct life_seen_shard {
 	uint32_t sched_state; /* 'R', 'S', 'D', 'T', 'Z' */
 	uint32_t cell_state; /* enum cell_state */
 	uint64_t voluntary, involuntary; /* context switches */
+	uint64_t cpu_ns; /* CPU time; moves with the tick only, so it tells nothing finer */
 	uint64_t cell_generation;
 	uint64_t cell_ready;
 	uint64_t heartbeat;
@@ -176,7 +178,7 @@ struct life_shard {
 	uint64_t started_ns; /* when STARTING */
 	uint64_t died_ns; /* when the death was seen */
 	uint64_t heartbeat, heartbeat_ns; /* last seen to move */
-	uint64_t voluntary, involuntary; /* at the last look */
+	uint64_t voluntary, involuntary, cpu_ns; /* at the last look */
 	uint32_t looked; /* the two above are valid for this heartbeat */
 	uint32_t operator_restart; /* life_restart() was called on a living shard */
 };
@@ -209,7 +211,9 @@ struct life {
 	struct life_channel channel[VANITY_CHANNELS_MAX];
 };
 
-#define LIFE_ACTIONS_MAX 4096u
+/* A step gives a channel at most two go-words, two orders and two tells, a shard at most eight
+ * actions: what is given always fits. */
+#define LIFE_ACTIONS_MAX (6u * VANITY_CHANNELS_MAX + 8u * VANITY_SHARDS_MAX)
 
 /** life_init() - nothing runs yet. @plan must outlive @life. */
 void life_init(struct life *life, const struct plan *plan);
@@ -247,9 +251,13 @@ void life_stop(struct life *life);
 /** life_open() - 1 when both ends of a channel have joined its generation */
 uint32_t life_open(const struct life *life, const struct life_seen *seen, uint32_t channel);
 
-/** life_judge() - the watchdog's truth table, pure */
+/**
+ * life_judge() - the watchdog's truth table, pure
+ * @kept_off: involuntary switches moved, or its CPU time did not: it wanted the core and was
+ *            not there (who waits in a run queue all the time is switched nowhere)
+ */
 enum life_verdict life_judge(uint32_t heartbeat_moved, uint32_t sched_state,
-			     uint32_t voluntary_moved, uint32_t involuntary_moved);
+			     uint32_t voluntary_moved, uint32_t kept_off);
 
 const char *life_phase_name(uint32_t phase);
 const char *life_fault_name(uint32_t fault);

@@ -123,6 +123,7 @@ static void look_shard(uint32_t shard)
 							      : 'R';
 		seen->voluntary = p->voluntary;
 		seen->involuntary = p->involuntary;
+		seen->cpu_ns = sim_cycles(); /* who hangs has a core of its own */
 	}
 	if (wire_load_acquire(&cell->magic) != CELL_MAGIC)
 		return;

@@ -35,7 +35,7 @@ struct paper {
 	uint32_t count; /* actions of the last step */
 	uint64_t now;
 	uint32_t sched_state; /* of all, when asked */
-	uint64_t voluntary, involuntary;
+	uint64_t voluntary, involuntary, cpu_ns;
 	struct paper_shard s[RIG_SHARDS];
 	uint32_t told[16]; /* by event */
 	uint64_t told_value[16];
@@ -105,6 +105,7 @@ static void paper_look(struct paper *p)
 			.sched_state = p->sched_state,
 			.voluntary = p->voluntary,
 			.involuntary = p->involuntary,
+			.cpu_ns = p->cpu_ns,
 			.cell_state = CELL_RUNNING,
 			.cell_generation = s->cell_generation,
 			.cell_ready = s->ready,
@@ -578,8 +579,8 @@ static void the_truth_table_of_the_watchdog_holds(void **state)
 	}
 }
 
-static void watch(uint32_t sched, uint32_t involuntary, uint32_t voluntary, uint32_t fault,
-		  uint64_t after_watchdogs)
+static void watch(uint32_t sched, uint32_t involuntary, uint32_t voluntary, uint32_t cpu,
+		  uint32_t fault, uint64_t after_watchdogs)
 {
 	struct paper *p = paper_running(&three);
 	uint64_t beats = 0;
@@ -589,6 +590,7 @@ static void watch(uint32_t sched, uint32_t involuntary, uint32_t voluntary, uint
 	while (p->s[1].kills == 0 && beats < 30 * 20) {
 		p->involuntary += involuntary;
 		p->voluntary += voluntary;
+		p->cpu_ns += cpu;
 		paper_run(p, 1);
 		beats++;
 	}
@@ -604,11 +606,13 @@ static void watch(uint32_t sched, uint32_t involuntary, uint32_t voluntary, uint
 static void the_watchdog_tells_stuck_starved_slow_and_stopped_apart(void **state)
 {
 	(void)state;
-	watch('R', 0, 0, LIFE_FAULT_STUCK, 1);
-	watch('S', 0, 0, LIFE_FAULT_STUCK, 1);
-	watch('T', 1, 1, LIFE_FAULT_STOPPED, 1);
-	watch('R', 1, 0, LIFE_FAULT_STARVED, LIFE_STARVED_FACTOR);
-	watch('S', 0, 1, LIFE_FAULT_SLOW, LIFE_STARVED_FACTOR);
+	watch('R', 0, 0, 1, LIFE_FAULT_STUCK, 1);
+	watch('S', 0, 0, 0, LIFE_FAULT_STUCK, 1);
+	watch('T', 1, 1, 0, LIFE_FAULT_STOPPED, 1);
+	watch('R', 1, 0, 1, LIFE_FAULT_STARVED, LIFE_STARVED_FACTOR);
+	/* In the run queue from the first look on: no switch, and no CPU time either. */
+	watch('R', 0, 0, 0, LIFE_FAULT_STARVED, LIFE_STARVED_FACTOR);
+	watch('S', 0, 1, 0, LIFE_FAULT_SLOW, LIFE_STARVED_FACTOR);
 }
 
 static void a_heartbeat_that_runs_backwards_is_its_own_shards_trouble(void **state)

@@ -453,6 +453,8 @@ static void tx_settle_nothing(struct vanity_tx *tx, uint64_t generation)
 	if (ch->pool_count > 0) {
 		memset(self->scratch, 0, (size_t)self->scratch_words * 16);
 		tx_settle(tx, self->scratch, self->scratch + self->scratch_words, tx->tail);
+	} else {
+		cell_add(&ch->cell->in_doubt, tx->doubt_end - tx->doubt_at);
 	}
 	tx_skip(tx, tx->tail - tx->resume);
 	tx->published = tx->resume = tx->doubt_at = tx->doubt_end = tx->tail;

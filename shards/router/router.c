@@ -27,7 +27,7 @@ VANITY_COUNTERS({ RT_NO_ROUTE, "no_route" }, { RT_TTL_EXPIRED, "ttl_expired" },
 		{ ROUTER_FORWARDED, "forwarded" }, { ROUTER_READ_ONLY, "read_only" },
 		{ ROUTER_HEARD, "heard" }, { ROUTER_HELD_FULL, "held_full" },
 		{ ROUTER_SENT, "sent" }, { ROUTER_UNSENT, "unsent" }, { ROUTER_LIMITED, "limited" },
-		{ ROUTER_NEIGHBOURS, "neighbours" })
+		{ ROUTER_NEIGHBOURS, "neighbours" }, { ROUTER_CUT, "cut" })
 
 VANITY_CARRY(struct router, 3)
 
@@ -114,6 +114,11 @@ void router_frame(struct vanity_shard *self, struct router *router, uint32_t fro
 		mac = station_way(self, router, &d.path, d.packet.family, from, ref);
 		if (mac == NULL)
 			return;
+	} else if (reason == RT_TOO_BIG && d.error.type == 0 && router->pool != NULL) {
+		reason = station_cut(self, router, frame, &d, from, ref);
+		if (reason != ROUTER_GONE)
+			vanity_rx_give_back(in, ref, reason);
+		return;
 	} else {
 		reason = station_heard(self, router, frame, ref->length, &d, reason);
 		vanity_rx_give_back(in, ref, reason);

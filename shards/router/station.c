@@ -6,6 +6,7 @@
 
 #include "../common/bytes.h"
 #include "../common/mem.h"
+#include "cut.h"
 #include "discover.h"
 #include "icmp.h"
 
@@ -242,6 +243,46 @@ static void talked(struct vanity_shard *self, struct router *router, const struc
 		asked(self, router, talk, frame);
 	else
 		answered(router, talk, frame);
+}
+
+uint32_t station_cut(struct vanity_shard *self, struct router *router, const void *frame,
+		     const struct rt_decision *decision, uint32_t from,
+		     const struct vanity_ref *ref)
+{
+	const struct craft_packet *packet = &decision->packet;
+	const struct rt_interface *out = &router->routes.interface[decision->path.interface];
+	uint32_t payload_bytes = packet->l3_end - packet->l4;
+	uint32_t bytes = rt_cut_bytes(packet, out->mtu, router->pool_frame_bytes);
+	uint32_t pieces = bytes != 0 ? (payload_bytes + bytes - 1) / bytes : RT_PIECES_MAX + 1;
+	struct vanity_ref piece[RT_PIECES_MAX];
+	const uint8_t *mac;
+	uint32_t room, taken;
+
+	if (pieces > RT_PIECES_MAX)
+		return RT_TOO_BIG;
+	mac = station_way(self, router, &decision->path, 4, from, ref);
+	if (mac == NULL)
+		return ROUTER_GONE;
+	/* All of them or none: a packet with a hole is only load. */
+	room = router->reserved + pieces;
+	taken = 0;
+	if (vanity_tx_room(router->out[decision->path.interface], room) >= room)
+		taken = vanity_frame_take(router->pool, piece, pieces);
+	if (taken < pieces) {
+		for (uint32_t i = 0; i < taken; i++)
+			vanity_frame_drop(router->pool, &piece[i], VANITY_DONE);
+		vanity_count(self, ROUTER_UNSENT, 1);
+		return RT_TOO_BIG;
+	}
+	for (uint32_t i = 0; i < pieces; i++) {
+		uint8_t *to = vanity_ref_write(self, &piece[i]);
+		uint32_t length = rt_cut(to, frame, packet, i * bytes, bytes);
+
+		memcpy(to, mac, CRAFT_MAC_BYTES);
+		memcpy(to + CRAFT_MAC_BYTES, out->mac, CRAFT_MAC_BYTES);
+		own_put(self, router, decision->path.interface, &piece[i], length);
+	}
+	return ROUTER_CUT;
 }
 
 /* --- ICMP ----------------------------------------------------------------------------------- */

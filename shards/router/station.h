@@ -41,6 +41,7 @@ enum {
 	ROUTER_UNSENT,
 	ROUTER_LIMITED,
 	ROUTER_NEIGHBOURS,
+	ROUTER_CUT,
 };
 
 struct router {
@@ -80,6 +81,15 @@ uint32_t station_heard(struct vanity_shard *self, struct router *router, const v
 const uint8_t *station_way(struct vanity_shard *self, struct router *router,
 			   const struct rt_path *path, uint32_t family, uint32_t from,
 			   const struct vanity_ref *ref);
+
+/**
+ * station_cut() - forward a packet that is too big in pieces of our own
+ * Return: the frame's reason, or ROUTER_GONE: it waits, or was given up already.
+ */
+uint32_t station_cut(struct vanity_shard *self, struct router *router, const void *frame,
+		     const struct rt_decision *decision, uint32_t from,
+		     const struct vanity_ref *ref);
+#define ROUTER_GONE UINT32_MAX
 
 /** station_turn() - once a turn, before inputs are read: released frames, questions, timeouts */
 void station_turn(struct vanity_shard *self, struct router *router);

@@ -10,6 +10,7 @@
 
 #include "common/packet.h"
 #include "fuzz.h"
+#include "router/cut.h"
 #include "router/discover.h"
 #include "router/forward.h"
 #include "router/icmp.h"
@@ -55,6 +56,12 @@ static void say(const uint8_t *frame, uint32_t length, const struct craft_packet
 	check(craft_packet_transport(out, n, &said) == CRAFT_FAULT_NONE && said.l3_end == n);
 	check(said.family == packet->family && said.dst.hi == packet->src.hi);
 	check(!rt_icmp_may_tell(&routes, out, n, &said));
+	if (craft_packet_ip(frame, length, &said) == CRAFT_FAULT_NONE && said.family == 4 &&
+	    rt_cut_bytes(&said, 1500, sizeof(out)) >= 8 && said.l3_end > said.l4) {
+		n = rt_cut(out, frame, &said, 0, 8);
+		check(n <= said.l4 + 8);
+		check(craft_packet_ip(out, n, &said) == CRAFT_FAULT_NONE && said.l3_end == n);
+	}
 	n = rt_icmp_echo(out, sizeof(out), frame, packet, 1);
 	check(n <= sizeof(out));
 	check(n == 0 || craft_packet_transport(out, n, &said) == CRAFT_FAULT_NONE);

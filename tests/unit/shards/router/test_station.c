@@ -421,6 +421,41 @@ static void a_packet_too_big_is_told_the_mtu_of_its_way(void **state)
 	assert_int_equal(fake_counter("too_big"), 2);
 }
 
+static void a_packet_too_big_without_df_goes_on_in_pieces(void **state)
+{
+	struct frame f = frame_ip4(17, 1480, 0);
+
+	(void)state;
+	setup();
+	queue(f); /* waits for its neighbour as a whole */
+	queue_arp(2, mac_b, mac_server, server4, b4);
+	run();
+	assert_int_equal(b->put_count, 3);
+	assert_int_equal(b->put[1].length, 14 + 20 + 1376);
+	assert_int_equal(b->put[2].length, 14 + 20 + 104);
+	for (uint32_t i = 1; i < 3; i++) {
+		assert_memory_equal(sent(b, i), mac_server, 6);
+		assert_memory_equal(sent(b, i) + 6, mac_b, 6);
+		assert_int_equal(sum_of(sent(b, i) + 14, 20, 0), 0xffff);
+	}
+	assert_int_equal(a->put_count, 0);
+	assert_int_equal(fake_counter("cut"), 1);
+	assert_int_equal(fake_counter("too_big"), 0);
+}
+
+static void a_packet_whose_pieces_find_no_room_is_dropped_whole(void **state)
+{
+	(void)state;
+	setup();
+	b->room = b->room_left = 1;
+	queue_arp(1, everybody, mac_server, server4, b4);
+	queue(frame_ip4(17, 1480, 0));
+	run();
+	assert_int_equal(b->put_count, 1);
+	assert_int_equal(fake_counter("too_big"), 1);
+	assert_int_equal(fake_counter("unsent"), 1);
+}
+
 static void a_ping_of_any_own_address_is_answered(void **state)
 {
 	struct frame f = frame_ip4(1, 64, 0);
@@ -574,6 +609,8 @@ int main(void)
 		cmocka_unit_test(an_ipv6_neighbour_is_asked_by_its_group),
 		cmocka_unit_test(an_expired_packet_is_told_to_its_sender),
 		cmocka_unit_test(a_packet_too_big_is_told_the_mtu_of_its_way),
+		cmocka_unit_test(a_packet_too_big_without_df_goes_on_in_pieces),
+		cmocka_unit_test(a_packet_whose_pieces_find_no_room_is_dropped_whole),
 		cmocka_unit_test(a_ping_of_any_own_address_is_answered),
 		cmocka_unit_test(a_port_of_ours_is_unreachable),
 		cmocka_unit_test(more_messages_than_the_rate_are_counted_and_not_sent),

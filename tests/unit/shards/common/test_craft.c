@@ -96,6 +96,34 @@ static void a_udp_checksum_of_zero_is_sent_as_all_ones(void **state)
 	assert_true(seen);
 }
 
+static void headers_of_our_own_are_sound(void **state)
+{
+	const struct craft_addr a = { 0xc000020100000000, 0 }, b = { 0xc633640700000000, 0 };
+	const struct craft_addr a6 = { 0x20010db800000000, 1 }, b6 = { 0x20010db800000000, 2 };
+	uint8_t frame[14 + 40 + 9] = { 0 };
+	struct craft_packet p;
+
+	(void)state;
+	frame[12] = 8;
+	craft_ip4_write(frame + 14, 29, 0xc0, 0, 1, &a, &b);
+	assert_int_equal(craft_packet_ip(frame, sizeof(frame), &p), CRAFT_FAULT_NONE);
+	assert_int_equal(craft_fold(craft_sum(frame + 14, 20, 0)), 0xffff);
+	assert_int_equal(p.l3_end, 14 + 29);
+	assert_true(p.src.hi == a.hi && p.dst.hi == b.hi && !p.fragment);
+	assert_int_equal(frame[20], 0x40); /* no identification: nobody may cut it */
+	craft_ip4_write(frame + 14, 29, 0, 7, 1, &a, &b);
+	assert_int_equal(frame[20], 0);
+	frame[12] = 0x86;
+	frame[13] = 0xdd;
+	frame[54 + 8] = 0x55;
+	craft_ip6_write(frame + 14, 9, 58, 255, &a6, &b6);
+	assert_int_equal(craft_packet_ip(frame, sizeof(frame), &p), CRAFT_FAULT_NONE);
+	assert_true(p.src.lo == 1 && p.dst.lo == 2 && p.ttl == 255 && p.proto == 58);
+	/* Two addresses, length 9, next header 58, and the odd byte: by hand. */
+	assert_int_equal(craft_ip6_sum(frame + 14, 58, frame + 54, 9),
+			 (0x2001 + 0xdb8) * 2 + 3 + 9 + 58 + 0x5500);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -104,6 +132,7 @@ int main(void)
 		cmocka_unit_test(the_example_of_rfc_1624_comes_out_right),
 		cmocka_unit_test(a_crafted_packet_is_sound_at_every_size),
 		cmocka_unit_test(a_udp_checksum_of_zero_is_sent_as_all_ones),
+		cmocka_unit_test(headers_of_our_own_are_sound),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -376,6 +376,34 @@ static void a_router_does_not_look_behind_the_ip_header(void **state)
 	assert_int_equal(craft_packet_ip(f.bytes, f.length, &packet), CRAFT_FAULT_NONE);
 }
 
+static void flags_and_types_are_read_where_they_are_and_nowhere_else(void **state)
+{
+	struct frame f = frame_l4(4, 6, 1, 2, 0);
+	struct craft_packet p;
+
+	(void)state;
+	f.bytes[34 + 13] = 0x12;
+	assert_int_equal(craft_packet_transport(f.bytes, f.length, &p), CRAFT_FAULT_NONE);
+	assert_int_equal(p.tcp_flags, 0x12);
+	assert_false(p.has_icmp);
+	frame_be16(f.bytes + 20, 10); /* a later fragment */
+	assert_int_equal(craft_packet_transport(f.bytes, f.length, &p), CRAFT_FAULT_NONE);
+	assert_int_equal(p.tcp_flags, 0);
+	for (uint32_t family = 4; family <= 6; family += 2) {
+		f = family == 4 ? frame_ip4(1, 8, 7) : frame_ip6(58, 4, 7);
+		f.bytes[f.length - (family == 4 ? 8 : 4)] = 3;
+		f.bytes[f.length - (family == 4 ? 7 : 3)] = 4;
+		assert_int_equal(craft_packet_transport(f.bytes, f.length, &p), CRAFT_FAULT_NONE);
+		assert_true(p.has_icmp && !p.has_ports);
+		assert_int_equal(p.icmp_type, 3);
+		assert_int_equal(p.icmp_code, 4);
+		f = family == 4 ? frame_ip4(1, 7, 0) : frame_ip6(58, 3, 0);
+		assert_int_equal(craft_packet_transport(f.bytes, f.length, &p),
+				 CRAFT_FAULT_ICMP_SHORT);
+		assert_false(p.has_icmp);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -403,6 +431,7 @@ int main(void)
 		cmocka_unit_test(
 			a_second_fragment_header_is_a_fault_and_a_lone_one_is_a_whole_packet),
 		cmocka_unit_test(a_router_does_not_look_behind_the_ip_header),
+		cmocka_unit_test(flags_and_types_are_read_where_they_are_and_nowhere_else),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

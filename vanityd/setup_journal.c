@@ -4,10 +4,11 @@
  *
  *      vanity-journal 1
  *      hugepages NODE KIB BEFORE WANTED     about to raise nr_hugepages
- *      hugepages-got NODE KIB COUNT         raised by so many; replaces the line above
+ *      hugepages-got NODE KIB COUNT         so many of its pages are ours; 0 when given back
  *
- * Lines are replayed from the last to the first. A torn last line was never acted on. The runtime
- * folder goes last, and the journal last of it, so that an undo that is killed is done again.
+ * Of a node and a size the last line counts. What was cut short between a change and its line is
+ * in the file of the lock (setup_huge.c). A torn last line was never acted on. The runtime folder
+ * goes last, and the journal last of it, so that an undo that is killed is done again.
  */
 #include "setup_private.h"
 
@@ -15,12 +16,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define JOURNAL_BYTES_MAX 65536u
-#define LINES_MAX 256u
+#define LINES_MAX 2048u
 
 int setup_journal_write(struct setup *s, const char *line)
 {
@@ -32,51 +34,90 @@ int setup_journal_write(struct setup *s, const char *line)
 	return 0;
 }
 
+#define NO_JOURNAL (-2)
+
+/* Return: bytes read; NO_JOURNAL; -1 and why. */
+static ssize_t journal_read(int folder, char *ret_text, char *ret_why, size_t room)
+{
+	int fd = openat(folder, SETUP_JOURNAL, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	ssize_t n = fd < 0 ? NO_JOURNAL : read(fd, ret_text, JOURNAL_BYTES_MAX);
+
+	if (n == -1)
+		snprintf(ret_why, room, "%s: %s", SETUP_JOURNAL, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	ret_text[n > 0 ? n : 0] = '\0';
+	return n;
+}
+
+/* Does a later line speak of the same node and size? */
+static int outdated(char *const line[], uint32_t at, uint32_t count)
+{
+	unsigned long kib, other_kib;
+	int node, other;
+	long ours;
+
+	if (sscanf(line[at], "hugepages-got %d %lu %ld", &node, &kib, &ours) != 3)
+		return 1; /* announces, and is done with */
+	for (uint32_t i = at + 1; i < count; i++)
+		if (sscanf(line[i], "hugepages-got %d %lu %ld", &other, &other_kib, &ours) == 3 &&
+		    other == node && other_kib == kib)
+			return 1;
+	return 0;
+}
+
+/* Under the lock: the lines of @text, which it cuts up. */
+static int replay_lines(char *text, const char *run, int lock, char *ret_why, size_t room)
+{
+	char *line[LINES_MAX], *end, *real = realpath(run, NULL);
+	uint32_t count = 0;
+	int error = 0;
+
+	for (char *at = text; (end = strchr(at, '\n')) != NULL && count < LINES_MAX; at = end + 1) {
+		*end = '\0';
+		if (end > at)
+			line[count++] = at;
+	}
+	for (uint32_t i = count; i > 0; i--)
+		if (!outdated(line, i - 1, count))
+			error |= setup_huge_undo(lock, real != NULL ? real : run, line[i - 1],
+						 ret_why, room);
+	free(real);
+	return error;
+}
+
 /*
  * Reads and replays.
  * Return: 0 or 1 as setup_undo(), and whether the folder is one of ours: what else lies in it was
  * made after the journal's first line. Without that line there is at most a torn journal in it.
  */
-static int replay(int folder, int *ret_ours, char *ret_why, size_t room)
+static int replay(int folder, const char *run, int hugepages_fd, int *ret_ours, char *ret_why,
+		  size_t room)
 {
 	static char text[JOURNAL_BYTES_MAX + 1];
 	const size_t head = strlen(SETUP_JOURNAL_HEAD);
-	char *line[LINES_MAX], *end;
-	uint32_t count = 0;
-	ssize_t n;
-	int fd = openat(folder, SETUP_JOURNAL, O_RDONLY | O_NOFOLLOW | O_CLOEXEC), error = 0;
+	int lock = hugepages_fd, error;
+	ssize_t n = journal_read(folder, text, ret_why, room);
 
-	*ret_ours = 0;
-	if (fd < 0)
-		return 0;
-	n = read(fd, text, JOURNAL_BYTES_MAX);
+	*ret_ours = n > 0 && strncmp(text, SETUP_JOURNAL_HEAD, head) == 0;
 	if (n < 0)
-		snprintf(ret_why, room, "%s: %s", SETUP_JOURNAL, strerror(errno));
-	close(fd);
-	if (n < 0)
-		return 1;
-	text[n] = '\0';
-	*ret_ours = strncmp(text, SETUP_JOURNAL_HEAD, head) == 0;
+		return n != NO_JOURNAL;
 	/* Killed while it wrote that line, and so before it did anything else. */
 	if (strlen(text) < head && strncmp(text, SETUP_JOURNAL_HEAD, strlen(text)) == 0)
 		unlinkat(folder, SETUP_JOURNAL, 0);
-	if (!*ret_ours)
+	if (!*ret_ours || strstr(text, "\nhugepages") == NULL)
 		return 0;
-	for (char *at = text; (end = strchr(at, '\n')) != NULL && count < LINES_MAX; at = end + 1) {
-		*end = '\0';
-		line[count++] = at;
-	}
-	for (; count > 0; count--) {
-		const char *at = line[count - 1];
-
-		if (strncmp(at, "hugepages-got ", 14) == 0) {
-			error |= setup_huge_undo(at, ret_why, room);
-			/* Its announcement stands just before it and is done with. */
-			count -= count > 1;
-		} else if (strncmp(at, "hugepages ", 10) == 0) {
-			error |= setup_huge_undo(at, ret_why, room);
-		}
-	}
+	if (lock < 0)
+		lock = setup_huge_lock(ret_why, room);
+	if (lock < 0)
+		return 1;
+	/* That may write into this very journal, as may another undo of it until we have the lock. */
+	error = setup_huge_settle(lock, ret_why, room);
+	if (error == 0)
+		error = journal_read(folder, text, ret_why, room) == -1 ||
+			replay_lines(text, run, lock, ret_why, room) != 0;
+	if (lock != hugepages_fd)
+		close(lock);
 	return error;
 }
 
@@ -98,7 +139,7 @@ static void remove_files(int folder)
 	closedir(dir);
 }
 
-int setup_undo(const char *run, char *ret_why, size_t room)
+int setup_undo_held(const char *run, int hugepages_fd, char *ret_why, size_t room)
 {
 	int folder = open(run, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), error, ours;
 	struct stat st;
@@ -112,7 +153,7 @@ int setup_undo(const char *run, char *ret_why, size_t room)
 			close(folder);
 		return 1;
 	}
-	error = replay(folder, &ours, ret_why, room);
+	error = replay(folder, run, hugepages_fd, &ours, ret_why, room);
 	if (error == 0 && ours) {
 		remove_files(folder);
 		unlinkat(folder, SETUP_JOURNAL, 0);
@@ -125,4 +166,9 @@ int setup_undo(const char *run, char *ret_why, size_t room)
 	}
 	close(folder);
 	return error;
+}
+
+int setup_undo(const char *run, char *ret_why, size_t room)
+{
+	return setup_undo_held(run, -1, ret_why, room);
 }

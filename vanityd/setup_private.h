@@ -45,9 +45,13 @@ int setup_sealed(struct setup *s, const char *name, const void *bytes, size_t co
 		 int from_fd);
 int setup_memory(struct setup *s);
 
-/* setup_huge.c: huge pages of the machine, with the journal */
+/* setup_huge.c: huge pages of the machine, with the journal. @lock_fd is setup_huge_lock()'s, or
+ * setup's hugepages_fd. Return of the undoing ones: 0, or 1 and why. */
 int setup_huge_reserve(struct setup *s);
-int setup_huge_undo(const char *line, char *ret_why, size_t room);
+int setup_huge_lock(char *ret_why, size_t room); /* descriptor, or -1 */
+/* Ends a change that was cut short. */
+int setup_huge_settle(int lock_fd, char *ret_why, size_t room);
+int setup_huge_undo(int lock_fd, const char *run, const char *line, char *ret_why, size_t room);
 
 /* setup_parts.c: images, configs, bells, bind blocks, sockets */
 int setup_images(struct setup *s);
@@ -59,6 +63,8 @@ int setup_log(struct setup *s);
 
 /* setup_journal.c */
 int setup_journal_write(struct setup *s, const char *line);
+/* setup_undo() by a holder of the lock of the huge pages; -1: not held, taken when needed. */
+int setup_undo_held(const char *run, int hugepages_fd, char *ret_why, size_t room);
 
 /* setup_bounds.c: limits, cores and the Landlock ruleset of the keeper's children */
 int setup_bounds(struct setup *s);

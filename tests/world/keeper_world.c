@@ -21,7 +21,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -916,22 +918,175 @@ static void life_of_a_torn_journal(void)
 	check(!file_exists(t.result.run), "%s is left behind", t.result.run);
 }
 
+static void huge_set(long count)
+{
+	FILE *f = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "w");
+
+	check(f != NULL && fprintf(f, "%ld", count) > 0 && fclose(f) == 0, "nr_hugepages");
+}
+
+/* The lock of the huge pages, as setup takes it; closing gives it up. */
+static int huge_lock(void)
+{
+	char path[PATHS_BYTES + 32], root[PATHS_BYTES] = "";
+	int fd;
+
+	paths_runtime_root(root);
+	snprintf(path, sizeof(path), "%s/.lock/hugepages-machine", root);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	check(fd >= 0 && flock(fd, LOCK_EX) == 0, "%s: %s", path, strerror(errno));
+	return fd;
+}
+
+/* A journal, and a change that was announced in the lock's file, as a kill leaves them. */
+static void huge_leave(int lock, const char *lines, const char *way, long from, long to)
+{
+	char path[PATHS_BYTES + 16];
+	FILE *f;
+
+	check(mkdir(t.result.run, 0755) == 0, "%s", t.result.run);
+	snprintf(path, sizeof(path), "%s/journal", t.result.run);
+	f = fopen(path, "w");
+	check(f != NULL && fprintf(f, "vanity-journal 1\nhugepages -1 2048 0 0\n%s", lines) > 0 &&
+		      fclose(f) == 0,
+	      "journal");
+	if (way != NULL)
+		dprintf(lock, "%s -1 2048 %ld %ld %s\n", way, from, to, t.result.run);
+}
+
+static void huge_undo(void)
+{
+	char why[256];
+
+	check(setup_undo(t.result.run, why, sizeof(why)) == 0, "undo: %s", why);
+	check(!file_exists(t.result.run), "%s is left behind", t.result.run);
+}
+
+/* More than are to be lowered twice: a count that is too low must be seen, not cut off at 0. */
+#define OTHERS_PAGES 4
+
+static void huge_others_leave(void)
+{
+	int lock = huge_lock();
+	long now = huge_total();
+
+	check(now >= OTHERS_PAGES, "%ld huge pages are left of somebody's %d", now, OTHERS_PAGES);
+	huge_set(now > OTHERS_PAGES ? now - OTHERS_PAGES : 0);
+	close(lock);
+}
+
 /* Raised, and killed before the next line: undone. */
 static void life_of_a_raised_count(void)
 {
-	char path[PATHS_BYTES + 16], why[256];
+	int lock = huge_lock();
 	long before = huge_total();
-	FILE *f;
 
-	mkdir(t.result.run, 0755);
-	snprintf(path, sizeof(path), "%s/journal", t.result.run);
-	f = fopen(path, "w");
-	fprintf(f, "vanity-journal 1\nhugepages -1 2048 %ld %ld\n", before, before + 2);
-	fclose(f);
-	f = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "w");
-	fprintf(f, "%ld", before + 2);
-	fclose(f);
-	check(setup_undo(t.result.run, why, sizeof(why)) == 0, "undo: %s", why);
+	huge_leave(lock, "", "up", before, before + 2);
+	huge_set(before + 2);
+	close(lock);
+	huge_undo();
+}
+
+/* The same, not yet raised, and somebody else is first to take the lock and raises. */
+static void life_of_an_overtaken_count(void)
+{
+	char name = t.name[0];
+	int lock = huge_lock();
+	long before = huge_total();
+	struct setup_result dead = t.result, living;
+
+	huge_leave(lock, "", "up", before, before + 2);
+	close(lock);
+	t.name[0] = 'w';
+	up();
+	living = t.result;
+	t.result = dead;
+	huge_undo();
+	t.result = living;
+	down();
+	t.result = dead;
+	t.name[0] = name;
+}
+
+/* Lowered, and killed before the journal says so: not lowered again. */
+static void life_of_a_lowered_count(void)
+{
+	int lock = huge_lock();
+	long before = huge_total();
+
+	huge_set(before + OTHERS_PAGES);
+	huge_leave(lock, "hugepages-got -1 2048 2\n", "down", before + OTHERS_PAGES + 2,
+		   before + OTHERS_PAGES);
+	close(lock);
+	huge_undo();
+	huge_others_leave();
+}
+
+/* Two systems: each gives back what it took, in whatever order. */
+static void life_of_two(void)
+{
+	char name = t.name[0];
+	struct setup_result first;
+	int client;
+
+	up();
+	first = t.result;
+	client = t.client;
+	t.name[0] = 'w';
+	up();
+	{
+		struct setup_result second = t.result;
+		int second_client = t.client;
+
+		t.result = first;
+		t.client = client;
+		down();
+		t.result = second;
+		t.client = second_client;
+	}
+	shard_up(2, 1);
+	down();
+	t.name[0] = name;
+	t.result = first;
+}
+
+/* Runs an undo up to its @stops-th system call's beginning or end, kills it there. Return: 1 when
+ * it came to its end before. */
+static int undo_killed_at(int stops)
+{
+	char why[256];
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		raise(SIGSTOP);
+		_exit(setup_undo(t.result.run, why, sizeof(why)));
+	}
+	waitpid(pid, &status, 0);
+	for (int i = 0; i < stops && WIFSTOPPED(status); i++) {
+		ptrace(PTRACE_SYSCALL, pid, NULL, NULL);
+		waitpid(pid, &status, 0);
+	}
+	if (!WIFSTOPPED(status))
+		return 1;
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	return 0;
+}
+
+static int undo_stops, undo_ended;
+
+static void life_of_a_killed_undo(void)
+{
+	int lock = huge_lock();
+
+	huge_leave(lock, "hugepages-got -1 2048 2\n", NULL, 0, 0);
+	huge_set(huge_total() + OTHERS_PAGES + 2);
+	close(lock);
+	undo_ended = undo_killed_at(undo_stops);
+	huge_undo();
+	huge_others_leave();
 }
 
 static void huge_pages_are_given_back(void)
@@ -942,6 +1097,16 @@ static void huge_pages_are_given_back(void)
 	huge_kept("killed keeper", life_of_a_killed_keeper);
 	huge_kept("torn journal", life_of_a_torn_journal);
 	huge_kept("raised, not counted", life_of_a_raised_count);
+	huge_kept("not raised, overtaken", life_of_an_overtaken_count);
+	huge_kept("lowered, not told", life_of_a_lowered_count);
+	huge_kept("two, the first stopped first", life_of_two);
+	for (undo_stops = 1, undo_ended = 0; !undo_ended && undo_stops < 1000; undo_stops++) {
+		char what[48];
+
+		snprintf(what, sizeof(what), "undo killed at stop %d", undo_stops);
+		huge_kept(what, life_of_a_killed_undo);
+	}
+	check(undo_ended, "an undo of more than %d stops", undo_stops);
 }
 
 static void run_case(const char *sentence, void (*fn)(void))

@@ -115,8 +115,11 @@ int setup_lock_all(struct setup *s)
 	char why[256] = "";
 
 	s->lock_fd = setup_lock_folder(why, sizeof(why));
+	/* A user's runtime root may lie where others got first, /tmp before all. Root's does not. */
 	if (s->lock_fd < 0)
-		return setup_fail(s, 4, "", "%s", why);
+		return setup_fail(s, 4,
+				  geteuid() == 0 ? "" : "set XDG_RUNTIME_DIR to a folder of your own, mode 0700",
+				  "%s", why);
 	if (lock_system(s) != 0)
 		return -1;
 	/* Without root, core numbers are ignored and uids are the user's. */

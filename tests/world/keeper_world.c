@@ -884,6 +884,30 @@ static void an_undo_removes_nothing_that_is_not_ours(void)
 	}
 }
 
+/* As /tmp/vanity-UID may be, when another user was there first. */
+static void a_runtime_folder_of_somebody_else_is_refused_with_a_remedy(void)
+{
+	struct setup_options options = { .dev = 1, .image = t.image, .programs = t.programs,
+					 .keeper = t.keeper };
+	const char *old = getenv("XDG_RUNTIME_DIR");
+	struct setup_result refused;
+
+	if (geteuid() == 0)
+		return; /* root's is below /run, whatever the environment says */
+	old = old != NULL ? strdup(old) : NULL;
+	plan_build();
+	setenv("XDG_RUNTIME_DIR", "/usr", 1);
+	check(setup_start(&t.plan, &options, &refused) == 4, "start: %d %s", refused.exit_code,
+	      refused.error);
+	check(strstr(refused.error, "/usr: belongs to somebody else") != NULL, "%s", refused.error);
+	check(strstr(refused.remedy, "XDG_RUNTIME_DIR") != NULL, "remedy: %s", refused.remedy);
+	if (old != NULL)
+		setenv("XDG_RUNTIME_DIR", old, 1);
+	else
+		unsetenv("XDG_RUNTIME_DIR");
+	free((char *)old);
+}
+
 static void life_plain(void)
 {
 	up();
@@ -1311,6 +1335,7 @@ int main(int argc, char **argv)
 	CASE(a_start_killed_anywhere_never_blocks_the_next);
 	CASE(two_systems_run_side_by_side);
 	CASE(an_undo_removes_nothing_that_is_not_ours);
+	CASE(a_runtime_folder_of_somebody_else_is_refused_with_a_remedy);
 	CASE(huge_pages_are_given_back);
 	unlink(t.config);
 	return t.failures != 0;

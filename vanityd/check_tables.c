@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "check_parts.h"
+#include "linux/shard_filter.h"
 
 static const char *scaled(uint64_t n, const char *const *names, const uint64_t *factors, int count,
 			  char ret_text[32])
@@ -228,6 +229,16 @@ static void print_access(const struct plan *plan, uint32_t region, uint32_t righ
 		printf("-");
 }
 
+/* What a shard may ask the kernel for once it is ready: the same few calls for every one. */
+static void print_filter(void)
+{
+	struct filter_line line;
+
+	printf("system calls of every ready shard (the rest ends it)\n");
+	for (uint32_t i = 0; filter_table(FILTER_STEADY, i, &line); i++)
+		printf("  %-14s %-34s %s\n", line.call, line.only, line.reason);
+}
+
 void check_print_plan(const struct plan *plan)
 {
 	int width = (int)longest_region(plan);
@@ -280,4 +291,5 @@ void check_print_plan(const struct plan *plan)
 		       s->restart_max, check_time(s->restart_within_ns, a),
 		       check_restart_then(s->restart_then));
 	}
+	print_filter();
 }

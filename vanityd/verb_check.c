@@ -20,7 +20,7 @@ static const char help[] =
 	"its keys this build lacks (`start` refuses those).\n"
 	"\n"
 	"  --matrix   also: who may read and write which region\n"
-	"  --plan     also: every region, mapping, core and limit\n"
+	"  --plan     also: every region, mapping, core, limit and permitted system call\n"
 	"  --json     all of it as one document, schema vanity.check/1\n"
 	"  --dev      plan as `start --dev` does: small pages, core numbers ignored\n"
 	"  --help     this text\n"

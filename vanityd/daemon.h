@@ -88,6 +88,8 @@ struct daemon_shard {
 	struct orders *orders;
 	wire_u64 *bell;
 	int event_fd;
+	int image_fd; /* sealed */
+	char image_digest[65]; /* SHA-256 of it, once somebody asked; "" before */
 	struct names *names;
 
 	/* The process, as the keeper tells. */
@@ -219,6 +221,8 @@ uint32_t daemon_waiting(const struct daemon *d); /* somebody waits for something
 
 /* report_status.c: documents, built by the daemon */
 json_t *report_status(const struct daemon *d);
+/* Works out the images' digests, once: an operator's status names them, a start does not wait. */
+void report_images(struct daemon *d);
 json_t *report_stats(const struct daemon *d);
 
 #endif

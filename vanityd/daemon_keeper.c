@@ -155,7 +155,7 @@ static int shard_take(struct daemon *d, struct parcel *parcel)
 			 PROT_READ | PROT_WRITE);
 	/* A program without names is shown by numbers. */
 	(void)names_new(image_fd, &s->names);
-	close(image_fd);
+	s->image_fd = image_fd;
 	if (s->cell == NULL || s->orders == NULL || s->bell == NULL)
 		return -EPROTO;
 	if (m->alive) {

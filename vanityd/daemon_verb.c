@@ -40,6 +40,7 @@ static struct job *job_start(struct daemon *d, struct control_client *client, en
 static void verb_status(struct daemon *d, struct control_client *client, const json_t *request)
 {
 	(void)request;
+	report_images(d);
 	control_answer(client, EXIT_OK, NULL, report_status(d));
 }
 

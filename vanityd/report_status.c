@@ -4,6 +4,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#include <sha2.h>
 
 static json_t *hex(uint64_t value)
 {
@@ -86,6 +89,34 @@ static json_t *facts_report(const struct facts *facts, uint32_t generation)
 	return report;
 }
 
+/* Which program runs: SHA-256 of its sealed image. */
+static void image_digest(struct daemon_shard *s)
+{
+	uint8_t bytes[16384], digest[SHA256_DIGEST_LENGTH];
+	SHA2_CTX sha;
+	off_t at = 0;
+	ssize_t n;
+
+	if (s->image_digest[0] != '\0')
+		return;
+	SHA256Init(&sha);
+	while ((n = pread(s->image_fd, bytes, sizeof(bytes), at)) > 0) {
+		SHA256Update(&sha, bytes, (size_t)n);
+		at += n;
+	}
+	if (n < 0 || at == 0)
+		return;
+	SHA256Final(digest, &sha);
+	for (uint32_t i = 0; i < sizeof(digest); i++)
+		snprintf(s->image_digest + 2 * i, 3, "%02x", digest[i]);
+}
+
+void report_images(struct daemon *d)
+{
+	for (uint32_t i = 0; i < d->plan->shard_count; i++)
+		image_digest(&d->shard[i]);
+}
+
 static json_t *shard_report(const struct daemon *d, uint32_t shard)
 {
 	const struct plan_shard *plan = &d->plan->shard[shard];
@@ -95,6 +126,8 @@ static json_t *shard_report(const struct daemon *d, uint32_t shard)
 
 	json_object_set_new(report, "name", json_string(plan->name));
 	json_object_set_new(report, "program", json_string(plan->program));
+	json_object_set_new(report, "image",
+			    s->image_digest[0] != '\0' ? json_string(s->image_digest) : json_null());
 	json_object_set_new(report, "pid", s->alive ? json_integer(s->pid) : json_null());
 	json_object_set_new(report, "generation", number(life->generation));
 	json_object_set_new(report, "phase", json_string(life_phase_name(life->phase)));

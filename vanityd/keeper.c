@@ -515,6 +515,7 @@ static int begin(struct keeper *k, const char **ret_what)
 	    k->plan->bytes != sizeof(*k->plan) || k->plan->shard_count > VANITY_SHARDS_MAX)
 		return -EINVAL;
 	k->inactive = k->hand->inactive;
+	(void)keeper_go_first();
 	syscall(SYS_close_range, 3, KEEPER_FD_BASE - 1, 0);
 	syscall(SYS_close_range, k->hand->fd_end, ~0u, 0);
 	for (uint32_t i = 0; i < k->plan->shard_count; i++) {

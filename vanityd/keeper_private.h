@@ -49,6 +49,7 @@ struct keeper {
 int keeper_prepare(struct keeper *k); /* lock memory, drop bounds; 0, or -errno */
 int keeper_shard_start(struct keeper *k, uint32_t shard, uint32_t generation);
 int keeper_daemon_start(struct keeper *k);
+long keeper_go_first(void); /* before the shards, where they share a core. Return: 0 */
 const char *keeper_step(uint32_t n); /* name of a shard's step */
 
 /* keeper_facts.c */

@@ -104,6 +104,39 @@ static long step_root(struct child *c)
 	return CALL_1(__NR_chdir, "/");
 }
 
+/*
+ * Keeper and vanityd act when a shard has died: on cores that shards share they go first, with a
+ * short slice (Linux 6.12; older kernels take the nice value alone), and sleep otherwise. Reset
+ * on fork: no shard inherits it. Without root the nice value is refused and the slice asked alone.
+ */
+long keeper_go_first(void)
+{
+	/* sched_setattr(2); the kernel's header with it does not go with libc's. */
+	struct {
+		uint32_t size, policy;
+		uint64_t flags;
+		int32_t nice;
+		uint32_t priority;
+		uint64_t runtime_ns, deadline_ns, period_ns;
+	} attr = { .size = sizeof(attr),
+		   .policy = SCHED_OTHER,
+		   .flags = SCHED_FLAG_RESET_ON_FORK,
+		   .nice = -10,
+		   .runtime_ns = 100000 };
+
+	if (CALL_3(__NR_sched_setattr, 0, &attr, 0) != 0) {
+		attr.nice = 0;
+		(void)CALL_3(__NR_sched_setattr, 0, &attr, 0);
+	}
+	return 0; /* a delay, not a hole */
+}
+
+static long step_go_first(struct child *c)
+{
+	(void)c;
+	return keeper_go_first();
+}
+
 /* 5. Its own core, or those that belong to no single shard. */
 static long step_affinity(struct child *c)
 {
@@ -264,6 +297,7 @@ static const struct step daemon_steps[] = {
 	{ "descriptors", step_descriptors, 0 },
 	{ "session", step_session, 0 },
 	{ "affinity", step_affinity, UNLESS(SETUP_INACTIVE_PINNING) },
+	{ "goes first", step_go_first, 0 },
 	{ "limits", step_daemon_limits, 0 },
 	{ "own uid", step_daemon_identity, UNLESS(SETUP_INACTIVE_DAEMON_UID) },
 	{ "no capabilities", step_capabilities, 0 },

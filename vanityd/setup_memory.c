@@ -30,14 +30,18 @@ static int reopen(int fd)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-/* An executable one must say so where the machine's default is not to be (vm.memfd_noexec). */
+/* An executable one must say so where the machine's default is not to be (vm.memfd_noexec = 1).
+ * Where it may not be one at all (2, EACCES), one that cannot be executed is no help either. */
 static int memfd(const char *name, mode_t mode)
 {
 	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
 	int fd = -1;
 
-	if ((mode & 0111) != 0)
+	if ((mode & 0111) != 0) {
 		fd = memfd_create(name, flags | MFD_EXEC);
+		if (fd < 0 && errno != EINVAL)
+			return -1;
+	}
 	return fd >= 0 ? fd : memfd_create(name, flags);
 }
 
@@ -75,6 +79,11 @@ int setup_sealed(struct setup *s, const char *name, const void *bytes, size_t co
 	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
 	int fd = memfd(name, mode), ro = -1;
 
+	if (fd < 0 && errno == EACCES && (mode & 0111) != 0) {
+		setup_fail(s, 4, "set vm.memfd_noexec = 0 or 1",
+			   "%s: this machine executes nothing from memory", name);
+		return -1;
+	}
 	if (fd >= 0 && fill(fd, bytes, count, from_fd) == 0 && fcntl(fd, F_ADD_SEALS, seals) == 0)
 		ro = reopen(fd);
 	if (ro >= 0 && fchmod(fd, mode) != 0) {

@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -908,6 +909,45 @@ static void a_runtime_folder_of_somebody_else_is_refused_with_a_remedy(void)
 	free((char *)old);
 }
 
+/* The setting is a pid namespace's own: this is the first process of a new one. Return: 0 when it
+ * could be made and start said the right thing; 2 when it could not be made. */
+static int start_without_executable_memory(void)
+{
+	struct setup_options options = { .dev = t.dev, .image = t.image, .programs = t.programs,
+					 .keeper = t.keeper };
+	int fd = open("/proc/sys/vm/memfd_noexec", O_WRONLY | O_CLOEXEC);
+	struct setup_result refused;
+
+	if (fd < 0 || write(fd, "2", 1) != 1)
+		return 2;
+	if (setup_start(&t.plan, &options, &refused) == 4 &&
+	    strstr(refused.remedy, "vm.memfd_noexec") != NULL && !file_exists(refused.run))
+		return 0;
+	fprintf(stderr, "start: %d %s (%s)\n", refused.exit_code, refused.error, refused.remedy);
+	return 1;
+}
+
+static void a_machine_that_executes_no_memory_is_refused_with_a_remedy(void)
+{
+	int status = 0;
+	pid_t pid;
+
+	plan_build();
+	pid = fork();
+	if (pid == 0) {
+		if (unshare(CLONE_NEWPID) != 0)
+			_exit(2); /* an ordinary user */
+		pid = fork();
+		if (pid == 0)
+			_exit(start_without_executable_memory());
+		waitpid(pid, &status, 0);
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+	}
+	waitpid(pid, &status, 0);
+	check(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 2),
+	      "wait status %x", (unsigned)status);
+}
+
 static void life_plain(void)
 {
 	up();
@@ -1083,8 +1123,9 @@ static int undo_killed_at(int stops)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-		raise(SIGSTOP);
+		/* Another traces us: then it is not killed, and runs to its end. */
+		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0)
+			raise(SIGSTOP);
 		_exit(setup_undo(t.result.run, why, sizeof(why)));
 	}
 	waitpid(pid, &status, 0);
@@ -1336,6 +1377,7 @@ int main(int argc, char **argv)
 	CASE(two_systems_run_side_by_side);
 	CASE(an_undo_removes_nothing_that_is_not_ours);
 	CASE(a_runtime_folder_of_somebody_else_is_refused_with_a_remedy);
+	CASE(a_machine_that_executes_no_memory_is_refused_with_a_remedy);
 	CASE(huge_pages_are_given_back);
 	unlink(t.config);
 	return t.failures != 0;

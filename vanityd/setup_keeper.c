@@ -161,6 +161,8 @@ static const char *remedy(const char *what, int error)
 {
 	if (strcmp(what, "namespaces") == 0 && error == -ENOSPC)
 		return "raise user.max_net_namespaces and its like";
+	if (strcmp(what, "namespaces") == 0 && error == -EINVAL)
+		return "in a chroot the root must be a mount point: bind the folder on itself first";
 	if (strncmp(what, "user namespace", 14) == 0)
 		return "allow user namespaces: kernel.unprivileged_userns_clone, AppArmor";
 	return "";

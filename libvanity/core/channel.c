@@ -219,6 +219,19 @@ static uint32_t rx_accept(struct vanity_rx *rx, const wire_u64 *slot, uint64_t a
 	return CHANNEL_OK;
 }
 
+/* Before the burst's first effect: who dies now leaves [head, taken) in doubt. */
+static inline void rx_took(struct vanity_rx *rx, uint32_t n)
+{
+	uint64_t first = rx->taken;
+
+	if (n == 0)
+		return;
+	rx->taken += n;
+	wire_store_release(&rx->mine->taken, rx->taken);
+	rx_sample(rx, first, rx->taken);
+	shard_first_item(rx->ch.self);
+}
+
 uint32_t vanity_rx_take(struct vanity_rx *rx, struct vanity_ref *ret_ref, uint32_t ref_max)
 {
 	struct channel *ch = &rx->ch;
@@ -242,15 +255,7 @@ uint32_t vanity_rx_take(struct vanity_rx *rx, struct vanity_ref *ret_ref, uint32
 		if (fault != CHANNEL_OK)
 			break;
 	}
-	if (n > 0) {
-		uint64_t first = rx->taken;
-
-		/* Before the burst's first effect: who dies now leaves [head, taken) in doubt. */
-		rx->taken += n;
-		wire_store_release(&rx->mine->taken, rx->taken);
-		rx_sample(rx, first, rx->taken);
-		shard_first_item(self);
-	}
+	rx_took(rx, n);
 	if (fault != CHANNEL_OK)
 		channel_break(ch, fault, value);
 	return n;
@@ -312,14 +317,7 @@ uint32_t vanity_slot_take(struct vanity_rx *rx, void *ret_slots, uint32_t n_max)
 		}
 	}
 taken:
-	if (n > 0) {
-		uint64_t first = rx->taken;
-
-		rx->taken += n;
-		wire_store_release(&rx->mine->taken, rx->taken);
-		rx_sample(rx, first, rx->taken);
-		shard_first_item(self);
-	}
+	rx_took(rx, n);
 	return n;
 }
 

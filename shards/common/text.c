@@ -45,7 +45,7 @@ void craft_say_word(char *buffer, uint32_t size, const struct craft_word *word)
 	for (uint32_t i = 0; i < word->length && i < QUOTE_BYTES_MAX; i++) {
 		uint8_t byte = word->bytes[i];
 
-		/* '%' would be a placeholder to whoever formats the log record. */
+		/* '%' begins an argument to whoever formats the log record. */
 		if (byte < 0x20 || byte > 0x7e || byte == '%')
 			byte = '?';
 		say_byte(buffer, size, (char)byte);

@@ -232,10 +232,11 @@ static void print_access(const struct plan *plan, uint32_t region, uint32_t righ
 /* What a shard may ask the kernel for once it is ready: the same few calls for every one. */
 static void print_filter(void)
 {
+	const struct filter_facts facts = { .neighbour_count = 1 };
 	struct filter_line line;
 
 	printf("system calls of every ready shard (the rest ends it)\n");
-	for (uint32_t i = 0; filter_table(FILTER_STEADY, i, &line); i++)
+	for (uint32_t i = 0; filter_table(FILTER_STEADY, &facts, i, &line); i++)
 		printf("  %-14s %-34s %s\n", line.call, line.only, line.reason);
 }
 

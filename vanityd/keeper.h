@@ -15,11 +15,15 @@
  *         KEEPER_SHARD per shard  fds: cell (read-only), orders (read-write), image (sealed,
  *                                 for names and symbols), eventfd of its bell, bell (rw),
  *                                 [pidfd when alive]
+ *         KEEPER_DEVICE per device  shard: the device; value: its epoch; fd: its facts
  *         KEEPER_READY            nothing more to hand over: act
  *      vanityd -> keeper:
  *         KEEPER_START shard generation      answered by KEEPER_STARTED (fd: pidfd) or KEEPER_ENDED
  *         KEEPER_KILL shard generation       SIGKILL, only if that generation is alive
  *         KEEPER_FACTS shard                 answered by KEEPER_FACTS_ARE (fd: memfd of text)
+ *         KEEPER_REBIND device               its interface is back: bind it anew; one at a time,
+ *                                            answered by KEEPER_DEVICE when it was done, code 0,
+ *                                            or a negative errno and no descriptor
  *         KEEPER_STOP                        kill all shards, replay the journal, exit
  *      keeper -> vanityd, any time:
  *         KEEPER_ENDED shard generation code/signal
@@ -42,6 +46,8 @@ enum keeper_verb {
 	KEEPER_FACTS = 8,
 	KEEPER_FACTS_ARE = 9,
 	KEEPER_STOP = 10,
+	KEEPER_DEVICE = 11, /* `shard` is a device of the plan */
+	KEEPER_REBIND = 12,
 };
 
 struct keeper_message {

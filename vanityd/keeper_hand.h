@@ -12,6 +12,7 @@
  *      + 1 ..             plan, socket to setup, control socket, log, vanityd image, locks
  *      KEEPER_FD_REGIONS  two a region: read-write, then the read-only re-open
  *      then               nine a shard: bind block, eventfd, config, image, its namespaces
+ *      then               three a device: what its shard keeps, its facts, what holds it bound
  *      then               locks of exclusive cores, held only by being open
  *
  *      keeper -> setup    struct keeper_up, once: it is up, or why not
@@ -62,6 +63,20 @@ static inline int keeper_fd_region(uint32_t region, uint32_t right)
 static inline int keeper_fd_shard(const struct plan *plan, uint32_t shard)
 {
 	return (int)(KEEPER_FD_REGIONS + 2 * plan->region_count + KEEPER_SHARD_FDS * shard);
+}
+
+/* Of a device, from keeper_fd_device() on. A hole where it has none. */
+enum {
+	KEEPER_DEVICE_KEEP = 0, /* socket, tap or file: its shard's too */
+	KEEPER_DEVICE_FACTS = 1, /* struct vanity_grant_facts, sealed: its shard's and vanityd's too */
+	KEEPER_DEVICE_LINK = 2, /* the XDP program is attached as long as somebody holds this */
+	KEEPER_DEVICE_FDS = 3,
+};
+
+static inline int keeper_fd_device(const struct plan *plan, uint32_t device)
+{
+	return (int)(KEEPER_FD_REGIONS + 2 * plan->region_count +
+		     KEEPER_SHARD_FDS * plan->shard_count + KEEPER_DEVICE_FDS * device);
 }
 
 struct keeper_hand {

@@ -398,7 +398,7 @@ static int shard_place(const struct keeper *k, struct child *c)
 int keeper_shard_start(struct keeper *k, uint32_t shard, uint32_t generation)
 {
 	struct keeper_shard *s = &k->shard[shard];
-	struct filter_facts facts = { .neighbour_count = s->bind->neighbour_count };
+	struct filter_facts facts = filter_facts_of(s->bind);
 	int error, pidfd = -1;
 	pid_t pid = -1;
 

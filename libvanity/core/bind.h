@@ -7,13 +7,16 @@
  * thing a shard knows of the system: its own ports, pools, neighbours and options.
  *
  *      struct bind | bind_region[] | bind_neighbour[] | bind_pool[] | bind_port[] | bind_option[]
+ *                  | bind_grant[]
  *
  * Region numbers here are indices into this shard's bind_region[], in the order in which the
  * platform hands over their memory. bind_region[0] is the cell, [1] the orders, [2] the own bell.
  *
  * Linux: descriptors of a starting shard, in this order from 3 on:
  *      3 this block, 4 own eventfd, 5 config (an empty file where there is none),
- *      6.. the neighbours' eventfds, then one for each region.
+ *      6.. the neighbours' eventfds, then one for each grant with keeps_fd (a socket, a tap, a file
+ *      to append to): all these stay open. Then one for each region, then the facts of each grant:
+ *      these are mapped and closed.
  */
 #ifndef VANITY_CORE_BIND_H
 #define VANITY_CORE_BIND_H
@@ -73,6 +76,16 @@ struct bind_option {
 	uint32_t reserved;
 };
 
+struct bind_grant {
+	char name[PLAN_NAME_BYTES]; /* of the device */
+	uint32_t kind; /* enum vanity_grant_kind */
+	uint32_t device; /* in the plan */
+	uint32_t pool; /* index into bind_pool, or PLAN_NONE */
+	uint32_t region; /* index into bind_region: its `keep`; or PLAN_NONE */
+	uint32_t keeps_fd;
+	uint32_t fd; /* number of its descriptor when keeps_fd, else PLAN_NONE */
+};
+
 struct bind {
 	uint64_t magic;
 	uint32_t bytes; /* of the whole block */
@@ -83,8 +96,9 @@ struct bind {
 	uint64_t hz; /* ticks of arch_cycles() a second, measured by the platform */
 	uint64_t memory_bytes;
 	uint32_t shared; /* 1: never spin, the core is not ours alone */
-	uint32_t region_count, neighbour_count, pool_count, port_count, option_count;
-	uint32_t region_at, neighbour_at, pool_at, port_at, option_at; /* byte offsets */
+	uint32_t region_count, neighbour_count, pool_count, port_count, option_count, grant_count;
+	uint32_t region_at, neighbour_at, pool_at, port_at, option_at, grant_at; /* byte offsets */
+	uint32_t grant_fd_count; /* of them with keeps_fd */
 	uint32_t reserved;
 };
 
@@ -111,6 +125,27 @@ static inline const struct bind_port *bind_ports(const struct bind *b)
 static inline const struct bind_option *bind_options(const struct bind *b)
 {
 	return (const void *)((const char *)b + b->option_at);
+}
+
+static inline const struct bind_grant *bind_grants(const struct bind *b)
+{
+	return (const void *)((const char *)b + b->grant_at);
+}
+
+/* Where a starting shard's descriptors begin, see above. */
+static inline uint32_t bind_fd_grants(const struct bind *b)
+{
+	return BIND_FD_NEIGHBOURS + b->neighbour_count;
+}
+
+static inline uint32_t bind_fd_regions(const struct bind *b)
+{
+	return bind_fd_grants(b) + b->grant_fd_count;
+}
+
+static inline uint32_t bind_fd_facts(const struct bind *b)
+{
+	return bind_fd_regions(b) + b->region_count;
 }
 
 /**

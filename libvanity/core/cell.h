@@ -14,8 +14,8 @@
  *      | heartbeat                      |        | freeze, stop                   |
  *      | verified, answering orders     |        | verify: a question's number    |
  *      | last words (crash record)      |        | port[]: generation << 8 | verb |
- *      | counters[64], pools[], log[64] |        +--------------------------------+
- *      | port[]: detached, joined, left,|
+ *      | counters[64], pools[], log[64] |        | link[]: of each granted device |
+ *      | port[]: detached, joined, left,|        +--------------------------------+
  *      |   broken, sums, hop histogram  |
  *      +--------------------------------+
  *
@@ -158,7 +158,14 @@ struct orders {
 	wire_u64 stop; /* 1: vanity_running says no once the inputs are empty; 2: at once */
 	wire_u64 verify; /* answer in the cell: sums now */
 	_Alignas(WIRE_LINE) wire_u64 port[VANITY_PORTS_MAX];
+	/* Of each granted device; 0: nothing said. Not announced by seq: read when it is needed. */
+	_Alignas(WIRE_LINE) wire_u64 link[VANITY_GRANTS_MAX];
 };
+
+/* A link word: enum vanity_link, and the largest IP packet now. */
+#define ORDERS_LINK(state, mtu) (1ull << 63 | (uint64_t)(state) << 32 | (uint32_t)(mtu))
+#define ORDERS_LINK_STATE(word) ((uint32_t)((word) >> 32) & 0xffu)
+#define ORDERS_LINK_MTU(word) ((uint32_t)(word))
 
 static inline uint64_t cell_bytes(uint32_t port_count)
 {

@@ -27,6 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <vanity/grant.h>
 #include <vanity/vanity.h>
 
 #include "core/bind.h"
@@ -58,6 +59,14 @@ uint64_t shard_footprint(const struct bind *bind, const struct vanity_carry_info
 struct vanity_shard *shard_format(void *memory, const struct bind *bind, void *const *base,
 				  const struct vanity_carry_info *carry, const void *config,
 				  size_t config_bytes, const struct shard_platform *platform);
+
+/**
+ * shard_grants() - the devices, before shard_park()
+ * @grant: one for each bind_grants(), in that order. The platform fills name, facts, data, windows,
+ *         calls and context; core fills keep and pool from the bind block.
+ * Owner: must outlive the shard.
+ */
+void shard_grants(struct vanity_shard *self, struct vanity_grant *grant);
 
 void shard_park(struct vanity_shard *self);
 void shard_adopt(struct vanity_shard *self);

@@ -57,7 +57,7 @@ static void platform_wake(void *context, uint32_t neighbour)
 static void platform_ready(void *context)
 {
 	const struct start *start = context;
-	struct filter_facts facts = { .neighbour_count = start->bind->neighbour_count };
+	struct filter_facts facts = filter_facts_of(start->bind);
 	struct sock_filter code[FILTER_INSTRUCTIONS_MAX];
 	struct sock_fprog program = { .filter = code };
 

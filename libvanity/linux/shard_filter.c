@@ -238,12 +238,17 @@ uint32_t filter_make(enum filter_kind kind, const struct filter_facts *facts,
 	return e.count;
 }
 
-int filter_table(enum filter_kind kind, uint32_t n, struct filter_line *ret_line)
+struct filter_facts filter_facts_of(const struct bind *bind)
 {
-	struct filter_facts facts = { 0, 1 };
+	return (struct filter_facts){ .neighbour_count = bind->neighbour_count };
+}
+
+int filter_table(enum filter_kind kind, const struct filter_facts *facts, uint32_t n,
+		 struct filter_line *ret_line)
+{
 	struct table t;
 
-	table_make(kind, &facts, &t);
+	table_make(kind, facts, &t);
 	if (n >= t.count)
 		return 0;
 	*ret_line = t.line[n];

@@ -20,7 +20,11 @@
 
 #include <linux/filter.h>
 
+#include <vanity/grant.h>
+
 #define FILTER_INSTRUCTIONS_MAX 192u
+
+struct bind;
 
 enum filter_kind { FILTER_START = 0, FILTER_STEADY = 1 };
 
@@ -28,6 +32,9 @@ enum filter_kind { FILTER_START = 0, FILTER_STEADY = 1 };
 struct filter_facts {
 	uint32_t image_fd; /* start: the only descriptor that may be executed */
 	uint32_t neighbour_count; /* both: eventfds that may be written */
+	/* Both: descriptors of devices, from BIND_FD_NEIGHBOURS + neighbour_count on, in this order. */
+	uint32_t grant_fd_count;
+	uint32_t grant_kind[VANITY_GRANTS_MAX]; /* enum vanity_grant_kind of each of those */
 };
 
 struct filter_line {
@@ -44,7 +51,11 @@ struct filter_line {
 uint32_t filter_make(enum filter_kind kind, const struct filter_facts *facts,
 		     struct sock_filter *ret);
 
-/** filter_table() - line @n in words. Return: 1, or 0 beyond the last. */
-int filter_table(enum filter_kind kind, uint32_t n, struct filter_line *ret_line);
+/** filter_facts_of() - what the filters of a shard depend on, without the image's descriptor */
+struct filter_facts filter_facts_of(const struct bind *bind);
+
+/** filter_table() - line @n in words, for such a shard. Return: 1, or 0 beyond the last. */
+int filter_table(enum filter_kind kind, const struct filter_facts *facts, uint32_t n,
+		 struct filter_line *ret_line);
 
 #endif

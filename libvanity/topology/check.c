@@ -319,7 +319,6 @@ static void check_shard(struct topology *t, struct plan *plan, struct topology_b
 	t->shard_block[shard] = (uint32_t)(b - t->block);
 	name_copy(row->name, sizeof(row->name), t->text + b->name_at, b->name_bytes);
 	row->line = line_of(t, b->at);
-	row->grant_device = PLAN_NONE;
 
 	v = needed(t, b, "program");
 	if (v != NULL)

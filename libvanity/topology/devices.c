@@ -246,8 +246,6 @@ void check_grants(struct topology *t, struct plan *plan)
 				continue;
 			}
 			row->shard = shard;
-			if (plan->shard[shard].grant_device == PLAN_NONE)
-				plan->shard[shard].grant_device = device;
 			check_dma(t, plan, device, shard);
 		}
 		if (item != NULL && item->count > 0)

@@ -28,7 +28,8 @@
 #define PLAN_NAME_BYTES (VANITY_NAME_MAX + 1u)
 #define PLAN_TEXT_BYTES (VANITY_TEXT_MAX + 1u)
 #define PLAN_WIRES_MAX (2u * VANITY_CHANNELS_MAX)
-#define PLAN_REGIONS_MAX (PLAN_WIRES_MAX + VANITY_POOLS_MAX + 3u * VANITY_SHARDS_MAX)
+#define PLAN_REGIONS_MAX                                                                           \
+	(PLAN_WIRES_MAX + VANITY_POOLS_MAX + 3u * VANITY_SHARDS_MAX + VANITY_DEVICES_MAX)
 #define PLAN_POOL_ACCESS_MAX 4096u
 #define PLAN_CHANNEL_POOLS_MAX 8u
 
@@ -64,6 +65,7 @@ enum plan_region_kind {
 	PLAN_REGION_CELL = 2, /* a = shard; read by the daemon */
 	PLAN_REGION_ORDERS = 3, /* b = shard; written by the daemon */
 	PLAN_REGION_BELL = 4, /* b = shard; written by its neighbours */
+	PLAN_REGION_DEVICE = 5, /* a = shard, b = device: its `keep`, nobody else maps it */
 };
 
 struct plan_region {
@@ -104,7 +106,8 @@ struct plan_shard {
 	uint32_t cell_region, orders_region, bell_region;
 	uint32_t port_count;
 	struct plan_port port[VANITY_PORTS_MAX]; /* in the order the topology names the channels */
-	uint32_t grant_device; /* first granted device or PLAN_NONE */
+	uint32_t grant_count;
+	uint32_t grant[VANITY_GRANTS_MAX]; /* devices, in the order of `grant = [ ... ]` */
 	uint32_t line; /* where it stands in the topology, for messages */
 };
 
@@ -152,7 +155,15 @@ struct plan_device {
 	uint32_t backend;
 	uint32_t line;
 	uint32_t shard; /* the shard it is granted to, or PLAN_NONE */
-	uint32_t reserved; /* 0 */
+	uint32_t kind; /* enum vanity_grant_kind; VANITY_GRANT_NONE where this build has no such backend */
+	char interface[PLAN_NAME_BYTES]; /* xdp, tuntap: of `match`; "" for others */
+	uint32_t queue;
+	uint32_t pool; /* xdp: the one of `dma`; else PLAN_NONE */
+	uint32_t region; /* PLAN_REGION_DEVICE, or PLAN_NONE */
+	uint32_t keeps_fd; /* 1: its shard keeps a descriptor of it: xdp, tuntap, pcap with `write` */
+	uint32_t pace; /* pcap: enum vanity_pace */
+	uint64_t pace_per_s;
+	char read[PLAN_TEXT_BYTES], write[PLAN_TEXT_BYTES]; /* pcap: joined to the file's folder */
 	uint64_t peak_per_s; /* 0: not given */
 };
 

@@ -11,6 +11,7 @@
 #define VANITY_CHANNELS_MAX 1024u
 #define VANITY_POOLS_MAX 256u
 #define VANITY_DEVICES_MAX 256u
+#define VANITY_GRANTS_MAX 8u /* devices of one shard */
 #define VANITY_PORTS_MAX 64u /* of one shard, both directions together */
 #define VANITY_OPTIONS_MAX 1024u /* of a whole system */
 #define VANITY_COUNTERS_MAX 64u /* named counters and reasons of one program */

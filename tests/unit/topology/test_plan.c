@@ -58,7 +58,7 @@ static void what_is_not_said_has_its_documented_default(void **state)
 	assert_int_equal(s->restart_then, PLAN_THEN_BACKOFF);
 	assert_int_equal(s->carry, PLAN_CARRY_RELOAD);
 	assert_int_equal(s->standby, PLAN_STANDBY_NONE);
-	assert_int_equal(s->grant_device, PLAN_NONE);
+	assert_int_equal(s->grant_count, 0);
 	assert_int_equal(c->slot_count, 1024);
 	assert_int_equal(c->slot_bytes, 16);
 	assert_int_equal(c->full, PLAN_FULL_WAIT);

@@ -132,6 +132,8 @@ int vanity_running(struct vanity_shard *self)
 	for (uint32_t i = 0; i < fake.rx_count; i++)
 		empty = empty && fake.rx[i].taken == fake.rx[i].queue_count;
 	fake.in_hand = false;
+	if (fake.turns_max != 0 && --fake.turns_max == 0)
+		return 0;
 	if (!empty)
 		return 1;
 	if (fake.turns == 0)
@@ -205,6 +207,16 @@ struct vanity_tx *vanity_tx_at(struct vanity_shard *self, uint32_t n)
 	(void)self;
 	assert_false(fake.ready);
 	return n < fake.tx_count ? &fake.tx[n] : NULL;
+}
+
+const char *vanity_rx_name(const struct vanity_rx *rx)
+{
+	return rx->name;
+}
+
+const char *vanity_tx_name(const struct vanity_tx *tx)
+{
+	return tx->name;
 }
 
 struct vanity_pool *vanity_pool_at(struct vanity_shard *self, uint32_t n)

@@ -72,6 +72,7 @@ struct fake_vanity {
 	uint64_t hz;
 	uint64_t ticks_a_look; /* what each vanity_now() adds */
 	uint32_t turns; /* of vanity_running() that are granted once the inputs are empty */
+	uint32_t turns_max; /* of vanity_running() at all: an input may stay full; 0: no limit */
 	const void *config;
 	size_t config_bytes;
 	struct fake_option option[FAKE_OPTIONS];

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * firewall: each frame meets an ordered list of rules; it goes on, or home with a reason.
+ *
+ *      in_a  --> rules --> out_a       pair 0: the first input and the first output that the
+ *      in_b  --> rules --> out_b       topology names; one list of rules for all pairs
  */
 #include <stdint.h>
 
@@ -12,8 +15,9 @@
 
 #define SPIN_NS 50000u
 #define FW_RULES_SHOWN 32u /* rules with a counter of their own */
+#define FW_PAIRS_MAX (VANITY_PORTS_MAX / 2)
 
-enum { FW_BAD_RULES = 1, FW_NO_RULES };
+enum { FW_BAD_RULES = 1, FW_NO_RULES, FW_UNPAIRED };
 enum {
 	FW_DENIED = 1,
 	FW_DEFAULT_DENIED,
@@ -40,12 +44,20 @@ VANITY_COUNTERS({ FW_DENIED, "denied" }, { FW_DEFAULT_DENIED, "default_denied" }
 		{ FW_RULE(28), "rule_28" }, { FW_RULE(29), "rule_29" }, { FW_RULE(30), "rule_30" },
 		{ FW_RULE(31), "rule_31" }, { FW_FRAGMENT_DENIED, "fragment_denied" })
 
+/* What comes in here leaves there. */
+struct fw_pair {
+	struct vanity_rx *in;
+	struct vanity_tx *out;
+};
+
 struct fw {
 	struct fw_rules rules;
+	struct fw_pair pair[FW_PAIRS_MAX];
+	uint32_t pair_count;
 	uint32_t hits[FW_RULES_SHOWN]; /* of the burst at hand; shown at its end */
 	uint16_t counted[FW_RULES_MAX];
 };
-VANITY_CARRY(struct fw, 2)
+VANITY_CARRY(struct fw, 3)
 
 static int load(struct vanity_shard *self, struct fw *fw)
 {
@@ -61,6 +73,45 @@ static int load(struct vanity_shard *self, struct fw *fw)
 		return craft_report(self, FW_BAD_RULES, "rules", &errors);
 	vanity_log(self, "%0 rules", fw->rules.count, 0);
 	return 0;
+}
+
+/* Input i belongs to output i, in the order of the topology's channels. */
+static int bind_pairs(struct vanity_shard *self, struct fw *fw)
+{
+	uint32_t in_count = 0, out_count = 0;
+	char words[81] = "";
+
+	while (vanity_rx_at(self, in_count) != NULL)
+		in_count++;
+	while (vanity_tx_at(self, out_count) != NULL)
+		out_count++;
+	if (in_count == 0 || in_count != out_count || in_count > FW_PAIRS_MAX) {
+		craft_say(words, sizeof(words), "each input needs its output: ");
+		craft_say_u32(words, sizeof(words), in_count);
+		craft_say(words, sizeof(words), " in, ");
+		craft_say_u32(words, sizeof(words), out_count);
+		craft_say(words, sizeof(words), " out");
+		return vanity_fatal(self, FW_UNPAIRED, words);
+	}
+	fw->pair_count = in_count;
+	for (uint32_t i = 0; i < in_count; i++) {
+		fw->pair[i].in = vanity_rx_at(self, i);
+		fw->pair[i].out = vanity_tx_at(self, i);
+	}
+	return 0;
+}
+
+/* With one pair there is nothing to confuse. */
+static void show_pairs(struct vanity_shard *self, const struct fw *fw)
+{
+	for (uint32_t i = 0; fw->pair_count > 1 && i < fw->pair_count; i++) {
+		char record[81] = "";
+
+		craft_say(record, sizeof(record), vanity_rx_name(fw->pair[i].in));
+		craft_say(record, sizeof(record), " -> ");
+		craft_say(record, sizeof(record), vanity_tx_name(fw->pair[i].out));
+		vanity_log(self, record, 0, 0);
+	}
 }
 
 static void hit(struct fw *fw, uint32_t rule)
@@ -98,40 +149,49 @@ static void show_hits(struct vanity_shard *self, struct fw *fw)
 	}
 }
 
+/* Return: how many frames were judged. */
+static uint32_t burst(struct vanity_shard *self, struct fw *fw, const struct fw_pair *pair)
+{
+	struct vanity_ref ref[VANITY_BURST_MAX];
+	/* Never take what cannot be put on: a full output stops its input, not our frames. */
+	uint32_t room = vanity_tx_room(pair->out, VANITY_BURST_MAX);
+	uint32_t n = vanity_rx_take(pair->in, ref, room);
+	uint32_t allowed = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t reason = judge(fw, vanity_ref_read(pair->in, &ref[i]), ref[i].length);
+
+		if (reason == VANITY_DONE) {
+			vanity_tx_put(pair->out, &ref[i]);
+			allowed++;
+		} else {
+			vanity_rx_give_back(pair->in, &ref[i], reason);
+		}
+	}
+	if (n > 0) {
+		vanity_tx_publish(pair->out);
+		vanity_count(self, FW_ALLOWED, allowed);
+		show_hits(self, fw);
+	}
+	return n;
+}
+
 int vanity_main(struct vanity_shard *self)
 {
 	struct fw *fw = vanity_carry(self);
-	struct vanity_rx *in = vanity_rx(self, "in");
-	struct vanity_tx *out = vanity_tx(self, "out");
 	uint64_t spin_ns = vanity_option_u64(self, "spin", SPIN_NS);
 
-	if (load(self, fw) != 0)
+	if (bind_pairs(self, fw) != 0 || load(self, fw) != 0)
 		return 1;
+	show_pairs(self, fw);
 	vanity_ready(self);
 	while (vanity_running(self)) {
-		struct vanity_ref ref[VANITY_BURST_MAX];
-		/* Never take what cannot be put on: a full output stops us, not our frames. */
-		uint32_t room = vanity_tx_room(out, VANITY_BURST_MAX);
-		uint32_t n = vanity_rx_take(in, ref, room);
-		uint32_t allowed = 0;
+		uint32_t n = 0;
 
-		for (uint32_t i = 0; i < n; i++) {
-			uint32_t reason = judge(fw, vanity_ref_read(in, &ref[i]), ref[i].length);
-
-			if (reason == VANITY_DONE) {
-				vanity_tx_put(out, &ref[i]);
-				allowed++;
-			} else {
-				vanity_rx_give_back(in, &ref[i], reason);
-			}
-		}
-		vanity_tx_publish(out);
-		if (n > 0) {
-			vanity_count(self, FW_ALLOWED, allowed);
-			show_hits(self, fw);
-		} else {
+		for (uint32_t i = 0; i < fw->pair_count; i++)
+			n += burst(self, fw, &fw->pair[i]);
+		if (n == 0)
 			vanity_wait(self, spin_ns);
-		}
 	}
 	return 0;
 }

@@ -155,6 +155,84 @@ static void without_rules_it_does_not_start(void **state)
 	assert_string_equal(fake.fatal_words, "firewall needs its rules: config = \"FILE\"");
 }
 
+/* Two pairs: a's input to a's output, b's to b's, in the order they are bound. */
+static struct vanity_rx *in_b;
+static struct vanity_tx *out_b;
+
+static void setup_pairs(const char *text)
+{
+	setup(text);
+	in_b = fake_rx("from_b");
+	out_b = fake_tx("to_a");
+}
+
+static void queue_on(struct vanity_rx *rx, uint32_t dst_port, uint32_t tag)
+{
+	struct frame f = frame_l4(4, 6, 1000, dst_port, 0);
+
+	fake_queue(rx, f.bytes, f.length)->tag = tag;
+}
+
+static void each_input_has_its_own_output_and_all_the_same_rules(void **state)
+{
+	(void)state;
+	setup_pairs("deny tcp from any to any:23\ndefault allow\n");
+	queue_on(in, 80, 1);
+	queue_on(in_b, 81, 2);
+	queue_on(in_b, 23, 3);
+	queue_on(in, 23, 4);
+	queue_on(in_b, 82, 5);
+	assert_int_equal(fake_run(), 0);
+	assert_int_equal(out->put_count, 1);
+	assert_int_equal(out->put[0].tag, 1);
+	assert_int_equal(out_b->put_count, 2);
+	assert_int_equal(out_b->put[0].tag, 2);
+	assert_int_equal(out_b->put[1].tag, 5);
+	assert_int_equal(in->back_count, 1);
+	assert_int_equal(in_b->back_count, 1);
+	assert_int_equal(fake_counter("denied"), 2);
+	assert_int_equal(fake_counter("allowed"), 3);
+	assert_true(fake_logged("in -> out"));
+	assert_true(fake_logged("from_b -> to_a"));
+}
+
+static void a_full_output_stalls_its_own_pair_alone(void **state)
+{
+	(void)state;
+	setup_pairs("default allow");
+	out->room = out->room_left = 0;
+	for (uint32_t i = 0; i < 100; i++)
+		queue_on(in_b, 80, i);
+	assert_int_equal(fake_run(), 0);
+	assert_int_equal(out_b->put_count, 100);
+
+	/* The same with work before the door that is shut: it waits outside. */
+	setup_pairs("default allow");
+	out->room = out->room_left = 0;
+	fake.turns_max = 9;
+	queue_on(in, 80, 0);
+	for (uint32_t i = 0; i < 100; i++)
+		queue_on(in_b, 80, i);
+	assert_int_equal(fake_run(), 0);
+	assert_int_equal(in->taken, 0);
+	assert_int_equal(out_b->put_count, 100);
+	assert_true(fake.waits > 0);
+}
+
+static void an_input_without_an_output_ends_the_shard(void **state)
+{
+	(void)state;
+	setup("default allow");
+	fake_rx("more");
+	assert_int_equal(fake_run(), -1);
+	assert_string_equal(fake.fatal_words, "each input needs its output: 2 in, 1 out");
+	fake_new();
+	fake.config = "default allow";
+	fake.config_bytes = 13;
+	assert_int_equal(fake_run(), -1);
+	assert_string_equal(fake.fatal_words, "each input needs its output: 0 in, 0 out");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -167,6 +245,9 @@ int main(void)
 		cmocka_unit_test(a_bad_rule_is_told_with_its_place_and_ends_the_shard),
 		cmocka_unit_test(more_mistakes_than_are_kept_are_counted),
 		cmocka_unit_test(without_rules_it_does_not_start),
+		cmocka_unit_test(each_input_has_its_own_output_and_all_the_same_rules),
+		cmocka_unit_test(a_full_output_stalls_its_own_pair_alone),
+		cmocka_unit_test(an_input_without_an_output_ends_the_shard),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,7 +26,8 @@ enum {
 	FW_RULE_FIRST, /* .. FW_RULE_FIRST + FW_RULES_SHOWN - 1 */
 };
 #define FW_FRAGMENT_DENIED (FW_RULE_FIRST + FW_RULES_SHOWN)
-_Static_assert(FW_FRAGMENT_DENIED < VANITY_COUNTERS_MAX, "a counter a rule shown");
+#define FW_RULE_REST (FW_FRAGMENT_DENIED + 1)
+_Static_assert(FW_RULE_REST < VANITY_COUNTERS_MAX, "a counter a rule shown");
 
 #define FW_RULE(n) (FW_RULE_FIRST + (n))
 
@@ -42,7 +43,8 @@ VANITY_COUNTERS({ FW_DENIED, "denied" }, { FW_DEFAULT_DENIED, "default_denied" }
 		{ FW_RULE(22), "rule_22" }, { FW_RULE(23), "rule_23" }, { FW_RULE(24), "rule_24" },
 		{ FW_RULE(25), "rule_25" }, { FW_RULE(26), "rule_26" }, { FW_RULE(27), "rule_27" },
 		{ FW_RULE(28), "rule_28" }, { FW_RULE(29), "rule_29" }, { FW_RULE(30), "rule_30" },
-		{ FW_RULE(31), "rule_31" }, { FW_FRAGMENT_DENIED, "fragment_denied" })
+		{ FW_RULE(31), "rule_31" }, { FW_FRAGMENT_DENIED, "fragment_denied" },
+		{ FW_RULE_REST, "rule_rest" })
 
 /* What comes in here leaves there. */
 struct fw_pair {
@@ -55,9 +57,55 @@ struct fw {
 	struct fw_pair pair[FW_PAIRS_MAX];
 	uint32_t pair_count;
 	uint32_t hits[FW_RULES_SHOWN]; /* of the burst at hand; shown at its end */
+	uint32_t hits_rest; /* of all rules behind those */
 	uint16_t counted[FW_RULES_MAX];
 };
-VANITY_CARRY(struct fw, 3)
+VANITY_CARRY(struct fw, 4)
+
+/* "rule_03, line 7: allow tcp from any to any:80", for who reads the counters of that name. */
+static void show_rule(struct vanity_shard *self, uint32_t rule, struct craft_line *line)
+{
+	char record[81] = "rule_";
+	struct craft_word word;
+
+	if (rule < 10)
+		craft_say(record, sizeof(record), "0");
+	craft_say_u32(record, sizeof(record), rule);
+	craft_say(record, sizeof(record), ", line ");
+	craft_say_u32(record, sizeof(record), line->number);
+	craft_say(record, sizeof(record), ":");
+	while (craft_text_word(line, &word)) {
+		craft_say(record, sizeof(record), " ");
+		/* Byte by byte: a whole word is cut where an error would quote it. */
+		for (uint32_t i = 0; i < word.length; i++) {
+			struct craft_word byte = craft_word_cut(&word, i, i + 1);
+
+			craft_say_word(record, sizeof(record), &byte);
+		}
+	}
+	vanity_log(self, record, 0, 0);
+}
+
+/* A config is the same for all generations: its first one says what the counters mean. */
+static void show_rules(struct vanity_shard *self, const struct fw *fw, const void *config,
+		       size_t config_bytes)
+{
+	uint32_t rule = 0;
+	struct craft_text text;
+	struct craft_line line;
+
+	vanity_log(self, "%0 rules", fw->rules.count, 0);
+	if (vanity_generation(self) != 1)
+		return;
+	craft_text_init(&text, config, config_bytes);
+	while (fw_rules_next(&text, &line)) {
+		if (rule == FW_RULES_SHOWN) {
+			vanity_log(self, "rule_rest: all from line %0 on", line.number, 0);
+			break;
+		}
+		show_rule(self, rule++, &line);
+	}
+}
 
 static int load(struct vanity_shard *self, struct fw *fw)
 {
@@ -71,7 +119,7 @@ static int load(struct vanity_shard *self, struct fw *fw)
 	memset(&errors, 0, sizeof(errors));
 	if (fw_rules_parse(&fw->rules, config, config_bytes, &errors) != 0)
 		return craft_report(self, FW_BAD_RULES, "rules", &errors);
-	vanity_log(self, "%0 rules", fw->rules.count, 0);
+	show_rules(self, fw, config, config_bytes);
 	return 0;
 }
 
@@ -118,6 +166,8 @@ static void hit(struct fw *fw, uint32_t rule)
 {
 	if (rule < FW_RULES_SHOWN)
 		fw->hits[rule]++;
+	else if (rule < FW_RULES_MAX)
+		fw->hits_rest++;
 }
 
 /* Return: VANITY_DONE to let it pass, else the reason. */
@@ -147,6 +197,9 @@ static void show_hits(struct vanity_shard *self, struct fw *fw)
 			vanity_count(self, FW_RULE(i), fw->hits[i]);
 		fw->hits[i] = 0;
 	}
+	if (fw->hits_rest != 0)
+		vanity_count(self, FW_RULE_REST, fw->hits_rest);
+	fw->hits_rest = 0;
 }
 
 /* Return: how many frames were judged. */

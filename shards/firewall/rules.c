@@ -496,6 +496,22 @@ int fw_rules_parse(struct fw_rules *ret, const void *bytes, size_t byte_count,
 	return 0;
 }
 
+bool fw_rules_next(struct craft_text *text, struct craft_line *ret)
+{
+	struct craft_errors none;
+
+	none.count = 0;
+	while (craft_text_line(text, ret, &none)) {
+		struct craft_line ahead = *ret;
+		struct craft_word word;
+
+		craft_text_word(&ahead, &word);
+		if (word_index(&word, first_words, FIRST_WORDS) < FIRST_DEFAULT)
+			return true;
+	}
+	return false;
+}
+
 static bool end_matches(const struct fw_end *end, const struct craft_addr *addr)
 {
 	return (((addr->hi ^ end->addr.hi) & end->mask.hi) |

@@ -85,6 +85,13 @@ struct fw_rules {
 int fw_rules_parse(struct fw_rules *ret, const void *bytes, size_t byte_count,
 		   struct craft_errors *ret_errors);
 
+/**
+ * fw_rules_next() - the next rule's line in a file that was read without error
+ * @text: from craft_text_init() on; the rules come in the order of their indexes
+ * Return: false at the end.
+ */
+bool fw_rules_next(struct craft_text *text, struct craft_line *ret);
+
 /** fw_rule_matches() - one rule, one packet that was parsed without fault */
 bool fw_rule_matches(const struct fw_rule *rule, const struct craft_packet *packet);
 

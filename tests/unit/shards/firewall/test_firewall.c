@@ -105,23 +105,49 @@ static void it_takes_no_more_than_its_output_has_room_for(void **state)
 	assert_int_equal(out->put[199].tag, 199);
 }
 
-static void every_rule_of_the_first_32_has_a_counter_and_later_ones_none(void **state)
+static void the_first_32_rules_have_a_counter_each_and_later_ones_share_one(void **state)
 {
 	static char text[64 * 40];
 	char name[16];
 
 	(void)state;
 	text[0] = '\0';
-	for (uint32_t i = 0; i < 40; i++)
+	for (uint32_t i = 0; i < 39; i++)
 		strcat(text, "count tcp from any to any\n");
-	setup(text);
+	setup(strcat(text, "allow tcp from any to any:80\n"));
 	queue(6, 80, 0);
+	queue(6, 81, 0);
 	assert_int_equal(fake_run(), 0);
 	for (uint32_t i = 0; i < 32; i++) {
 		snprintf(name, sizeof(name), "rule_%02u", i);
-		assert_int_equal(fake_counter(name), 1);
+		assert_int_equal(fake_counter(name), 2);
 	}
+	/* Seven count rules twice, and the one that decided. */
+	assert_int_equal(fake_counter("rule_rest"), 15);
 	assert_int_equal(fake_counter("default_denied"), 1);
+	assert_true(fake_logged("rule_31, line 32: count tcp from any to any"));
+	assert_true(fake_logged("rule_rest: all from line %0 on"));
+	assert_int_equal(fake.log[33].a, 33);
+}
+
+static void the_log_says_which_rule_a_counter_counts(void **state)
+{
+	(void)state;
+	setup("# who may come in\ndefault deny\n\n allow tcp  from any\tto 192.0.2.1:80 # web\n"
+	      "fragments allow\ncount udp from [2001:db8:1:2::1]:53 to [2001:db8::]/32:1024-65535\n");
+	assert_int_equal(fake_run(), 0);
+	assert_int_equal(fake.log_count, 3);
+	assert_true(fake_logged("rule_00, line 4: allow tcp from any to 192.0.2.1:80"));
+	/* 80 bytes, and no more. */
+	assert_true(fake_logged("rule_01, line 6: count udp from [2001:db8:1:2::1]:53 to "
+				"[2001:db8::]/32:1024-655"));
+
+	/* A later generation has the same rules, and its log other things to say. */
+	setup("allow tcp from any to any:80");
+	fake.generation = 2;
+	assert_int_equal(fake_run(), 0);
+	assert_true(fake_logged("%0 rules"));
+	assert_int_equal(fake.log_count, 1);
 }
 
 static void a_bad_rule_is_told_with_its_place_and_ends_the_shard(void **state)
@@ -241,7 +267,8 @@ int main(void)
 		cmocka_unit_test(what_is_malformed_passes_no_default),
 		cmocka_unit_test(the_frame_of_a_ref_begins_at_its_offset),
 		cmocka_unit_test(it_takes_no_more_than_its_output_has_room_for),
-		cmocka_unit_test(every_rule_of_the_first_32_has_a_counter_and_later_ones_none),
+		cmocka_unit_test(the_first_32_rules_have_a_counter_each_and_later_ones_share_one),
+		cmocka_unit_test(the_log_says_which_rule_a_counter_counts),
 		cmocka_unit_test(a_bad_rule_is_told_with_its_place_and_ends_the_shard),
 		cmocka_unit_test(more_mistakes_than_are_kept_are_counted),
 		cmocka_unit_test(without_rules_it_does_not_start),

@@ -27,9 +27,29 @@ VANITY_COUNTERS({ RT_NO_ROUTE, "no_route" }, { RT_TTL_EXPIRED, "ttl_expired" },
 		{ ROUTER_FORWARDED, "forwarded" }, { ROUTER_READ_ONLY, "read_only" },
 		{ ROUTER_HEARD, "heard" }, { ROUTER_HELD_FULL, "held_full" },
 		{ ROUTER_SENT, "sent" }, { ROUTER_UNSENT, "unsent" }, { ROUTER_LIMITED, "limited" },
-		{ ROUTER_NEIGHBOURS, "neighbours" }, { ROUTER_CUT, "cut" })
+		{ ROUTER_NEIGHBOURS, "neighbours" }, { ROUTER_CUT, "cut" },
+		{ ROUTER_NOT_OUR_MAC, "not_our_mac" })
 
-VANITY_CARRY(struct router, 3)
+VANITY_CARRY(struct router, 4)
+
+/* `in_NAME` is an end of the link of the interface NAME. */
+static uint32_t link_of(const struct router *router, const char *input)
+{
+	uint32_t link = 0;
+
+	if (input[0] != 'i' || input[1] != 'n' || input[2] != '_')
+		return RT_LINK_UNKNOWN;
+	for (; link < router->routes.interface_count; link++) {
+		const char *name = router->routes.interface[link].name;
+		uint32_t i = 0;
+
+		while (name[i] != '\0' && name[i] == input[3 + i])
+			i++;
+		if (name[i] == input[3 + i])
+			return link;
+	}
+	return RT_LINK_UNKNOWN;
+}
 
 static int load(struct vanity_shard *self, struct router *router)
 {
@@ -45,6 +65,8 @@ static int load(struct vanity_shard *self, struct router *router)
 		return craft_report(self, ROUTER_BAD_ROUTES, "routes", &errors);
 	for (uint32_t i = 0; i < router->routes.interface_count; i++)
 		router->out[i] = vanity_tx(self, router->routes.interface[i].name);
+	for (uint32_t i = 0; i < router->in_count; i++)
+		router->in_link[i] = (uint8_t)link_of(router, vanity_rx_name(router->in[i]));
 	vanity_log(self, "%0 interfaces, %1 routes, neighbours and addresses",
 		   router->routes.interface_count, router->routes.table.route_count);
 	return 0;
@@ -107,6 +129,11 @@ void router_frame(struct vanity_shard *self, struct router *router, uint32_t fro
 		vanity_rx_give_back(in, ref, ROUTER_READ_ONLY);
 		return;
 	}
+	/* Without a pool we are no station of a link: whoever hands us a frame means us. */
+	if (router->pool != NULL && !station_is_meant(router, from, frame, ref->length)) {
+		vanity_rx_give_back(in, ref, ROUTER_NOT_OUR_MAC);
+		return;
+	}
 	reason = rt_decide(&router->routes, frame, ref->length, &d);
 	if (reason == RT_FORWARD) {
 		mac = d.path.mac;
@@ -120,7 +147,8 @@ void router_frame(struct vanity_shard *self, struct router *router, uint32_t fro
 			vanity_rx_give_back(in, ref, reason);
 		return;
 	} else {
-		reason = station_heard(self, router, frame, ref->length, &d, reason);
+		reason = station_heard(self, router, router->in_link[from], frame, ref->length, &d,
+				       reason);
 		vanity_rx_give_back(in, ref, reason);
 		return;
 	}

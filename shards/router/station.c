@@ -166,46 +166,89 @@ const uint8_t *station_way(struct vanity_shard *self, struct router *router,
 	return entry->mac;
 }
 
-/* Somebody asked for an address of ours, or for another's and told us his own thereby. */
-static void asked(struct vanity_shard *self, struct router *router, const struct rt_talk *talk,
-		  const uint8_t *frame)
+bool station_is_meant(const struct router *router, uint32_t from, const void *frame,
+		      uint32_t length)
+{
+	const struct rt_routes *routes = &router->routes;
+	uint32_t link = router->in_link[from];
+	uint8_t dst[CRAFT_MAC_BYTES];
+
+	if (length < CRAFT_ETHERNET_BYTES)
+		return true; /* malformed, and counted as that */
+	memcpy(dst, frame, sizeof(dst));
+	if ((dst[0] & 1u) != 0)
+		return true;
+	for (uint32_t i = 0; i < routes->interface_count; i++) {
+		if ((link == RT_LINK_UNKNOWN || link == i) &&
+		    memcmp(dst, routes->interface[i].mac, sizeof(dst)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Not about us; but whom we know may have moved: RFC 826's merge flag. */
+static void merge(struct router *router, const struct rt_talk *talk, uint32_t link)
 {
 	struct rt_neighbours *cache = &router->neighbours;
+
+	for (uint32_t i = 0; talk->has_mac && i < router->routes.interface_count; i++) {
+		struct rt_neighbour *entry;
+
+		if (link != RT_LINK_UNKNOWN && link != i)
+			continue;
+		entry = rt_neighbour_find(cache, i, talk->family, &talk->src);
+		if (entry == NULL)
+			continue;
+		rt_neighbour_heard_of(cache, entry, i, talk->family, &talk->src, talk->mac,
+				      router->now);
+		release(router, entry);
+	}
+}
+
+static void learn(struct router *router, const struct rt_talk *talk, uint32_t interface)
+{
+	struct rt_neighbours *cache = &router->neighbours;
+	struct rt_neighbour *entry = rt_neighbour_find(cache, interface, talk->family, &talk->src);
+
+	entry = rt_neighbour_heard_of(cache, entry, interface, talk->family, &talk->src, talk->mac,
+				      router->now);
+	if (entry != NULL)
+		release(router, entry);
+}
+
+/* Somebody asked for an address of ours, or for another's and told us his own thereby. */
+static void asked(struct vanity_shard *self, struct router *router, const struct rt_talk *talk,
+		  const uint8_t *frame, uint32_t link)
+{
 	const struct rt_interface *out;
-	struct rt_neighbour *entry;
 	struct vanity_ref ref;
 	uint8_t interface, other;
 	uint8_t mac[CRAFT_MAC_BYTES];
 	uint8_t *answer;
 
-	if (!rt_own(&router->routes, talk->family, &talk->target, &interface)) {
-		/* Not for us; but whom we know may have moved: RFC 826's merge flag. */
-		for (uint32_t i = 0; talk->has_mac && i < router->routes.interface_count; i++) {
-			entry = rt_neighbour_find(cache, i, talk->family, &talk->src);
-			if (entry != NULL) {
-				rt_neighbour_heard_of(cache, entry, i, talk->family, &talk->src,
-						      talk->mac, router->now);
-				release(router, entry);
-			}
-		}
+	if (!rt_own(&router->routes, talk->family, &talk->target, &interface) ||
+	    (link != RT_LINK_UNKNOWN && link != interface)) {
+		merge(router, talk, link);
 		return;
 	}
 	out = &router->routes.interface[interface];
 	if (!talk->no_source) {
-		/* One who is not on that link, or says that he is us, is not believed. */
-		if (rt_own(&router->routes, talk->family, &talk->src, &other) ||
-		    (!rt_is_link_local(talk->family, &talk->src) &&
-		     rt_interface_network(out, talk->family, &talk->src) == NULL))
+		bool near = rt_is_link_local(talk->family, &talk->src) ||
+			    rt_interface_network(out, talk->family, &talk->src) != NULL;
+
+		/* One who says that he is us is not believed. */
+		if (rt_own(&router->routes, talk->family, &talk->src, &other))
 			return;
-		if (talk->has_mac) {
-			entry = rt_neighbour_find(cache, interface, talk->family, &talk->src);
-			entry = rt_neighbour_heard_of(cache, entry, interface, talk->family,
-						      &talk->src, talk->mac, router->now);
-			if (entry != NULL)
-				release(router, entry);
-		}
+		/* A host may ask from any address it has, but who knows from where? */
+		if (!near && link == RT_LINK_UNKNOWN)
+			return;
+		if (near && talk->has_mac)
+			learn(router, talk, interface);
 	}
 	memcpy(mac, talk->has_mac ? talk->mac : frame + CRAFT_MAC_BYTES, CRAFT_MAC_BYTES);
+	/* A frame comes from one station: IEEE 802, 8.2. */
+	if ((mac[0] & 1u) != 0)
+		return;
 	answer = own_take(self, router, interface, &ref);
 	if (answer == NULL)
 		return;
@@ -218,7 +261,8 @@ static void asked(struct vanity_shard *self, struct router *router, const struct
 	}
 }
 
-static void answered(struct router *router, const struct rt_talk *talk, const uint8_t *frame)
+static void answered(struct router *router, const struct rt_talk *talk, const uint8_t *frame,
+		     uint32_t link)
 {
 	bool all = (craft_load_u8(frame) & 1u) != 0;
 
@@ -227,7 +271,7 @@ static void answered(struct router *router, const struct rt_talk *talk, const ui
 			rt_neighbour_find(&router->neighbours, i, talk->family, &talk->target);
 
 		/* An answer goes to the link address that asked: another link's is no answer. */
-		if (entry == NULL ||
+		if (entry == NULL || (link != RT_LINK_UNKNOWN && link != i) ||
 		    (!all && memcmp(frame, router->routes.interface[i].mac, CRAFT_MAC_BYTES) != 0))
 			continue;
 		rt_neighbour_answered(&router->neighbours, entry, talk->has_mac ? talk->mac : NULL,
@@ -237,12 +281,17 @@ static void answered(struct router *router, const struct rt_talk *talk, const ui
 }
 
 static void talked(struct vanity_shard *self, struct router *router, const struct rt_talk *talk,
-		   const uint8_t *frame)
+		   const uint8_t *frame, uint32_t link)
 {
+	/* Whoever names a link address of ours as his would have us talk to ourselves. */
+	for (uint32_t i = 0; talk->has_mac && i < router->routes.interface_count; i++) {
+		if (memcmp(talk->mac, router->routes.interface[i].mac, CRAFT_MAC_BYTES) == 0)
+			return;
+	}
 	if (talk->kind == RT_TALK_ASKS)
-		asked(self, router, talk, frame);
+		asked(self, router, talk, frame, link);
 	else
-		answered(router, talk, frame);
+		answered(router, talk, frame, link);
 }
 
 uint32_t station_cut(struct vanity_shard *self, struct router *router, const void *frame,
@@ -353,15 +402,16 @@ static void arrived(struct vanity_shard *self, struct router *router, const void
 	own_send(self, router, &path, packet->family, &ref);
 }
 
-uint32_t station_heard(struct vanity_shard *self, struct router *router, const void *frame,
-		       uint32_t length, const struct rt_decision *decision, uint32_t reason)
+uint32_t station_heard(struct vanity_shard *self, struct router *router, uint32_t link,
+		       const void *frame, uint32_t length, const struct rt_decision *decision,
+		       uint32_t reason)
 {
 	struct craft_packet packet;
 	struct rt_talk talk;
 	uint8_t interface;
 
 	if (reason == RT_NOT_IP && router->pool != NULL && rt_arp_read(frame, length, &talk)) {
-		talked(self, router, &talk, frame);
+		talked(self, router, &talk, frame, link);
 		return ROUTER_HEARD;
 	}
 	if (reason != RT_FOR_US && reason != RT_NOT_FOR_US) {
@@ -372,7 +422,7 @@ uint32_t station_heard(struct vanity_shard *self, struct router *router, const v
 	    craft_packet_transport(frame, length, &packet) != CRAFT_FAULT_NONE)
 		return reason;
 	if (rt_nd_read(frame, &packet, &talk)) {
-		talked(self, router, &talk, frame);
+		talked(self, router, &talk, frame, link);
 		return ROUTER_HEARD;
 	}
 	/* A group's ping is not answered: RFC 1812, 4.3.3.6. */

@@ -11,6 +11,10 @@
  * All it says lies in frames of a pool of its own. Without one it says nothing and asks nobody,
  * and counts what it would have said.
  *
+ * Which link an input is the end of: `in_NAME` that of the interface NAME; of others nobody
+ * knows, and what holds for any link of ours has to do. A frame for another station of its link
+ * is none of our business, however it came here (a switch floods, a tap listens to all).
+ *
  * Room: one input frame leads to at most one put beside the released, and a burst is only taken
  * where every output has room for all of it; `reserved` keeps that room for the frames behind
  * the one at hand. What would need more is not sent, and counted: a peer repeats his question.
@@ -42,11 +46,15 @@ enum {
 	ROUTER_LIMITED,
 	ROUTER_NEIGHBOURS,
 	ROUTER_CUT,
+	ROUTER_NOT_OUR_MAC,
 };
+
+#define RT_LINK_UNKNOWN 255u
 
 struct router {
 	struct vanity_tx *out[RT_INTERFACES_MAX];
 	struct vanity_rx *in[ROUTER_INPUTS_MAX];
+	uint8_t in_link[ROUTER_INPUTS_MAX]; /* interface, or RT_LINK_UNKNOWN */
 	struct vanity_pool *pool; /* NULL: no frames of our own */
 	uint64_t now; /* once a turn */
 	uint32_t in_count;
@@ -69,9 +77,18 @@ struct router {
 void router_frame(struct vanity_shard *self, struct router *router, uint32_t from,
 		  const struct vanity_ref *ref);
 
-/** station_heard() - a frame that ends here may say something to us; Return: its reason */
-uint32_t station_heard(struct vanity_shard *self, struct router *router, const void *frame,
-		       uint32_t length, const struct rt_decision *decision, uint32_t reason);
+/** station_is_meant() - whether a frame is for us, or for a group of stations, by its link address
+ */
+bool station_is_meant(const struct router *router, uint32_t from, const void *frame,
+		      uint32_t length);
+
+/**
+ * station_heard() - a frame that ends here may say something to us
+ * @link: of its input; Return: its reason
+ */
+uint32_t station_heard(struct vanity_shard *self, struct router *router, uint32_t link,
+		       const void *frame, uint32_t length, const struct rt_decision *decision,
+		       uint32_t reason);
 
 /**
  * station_way() - the link address of the next hop, or the frame is held or given up

@@ -67,6 +67,11 @@ static uint32_t sum_of(const uint8_t *at, uint32_t bytes, uint32_t sum)
 
 static void queue(struct frame f)
 {
+	static const uint8_t someone[6] = { 2, 0, 0, 0, 0, 0x10 };
+
+	/* What frames.h makes is for nobody here. */
+	if (memcmp(f.bytes, someone, 6) == 0)
+		memcpy(f.bytes, mac_a, 6);
 	fake_queue(in, f.bytes, f.length);
 }
 
@@ -557,13 +562,179 @@ static void every_input_is_served(void **state)
 
 	(void)state;
 	setup();
-	other = fake_rx("in_b");
+	other = fake_rx("more");
+	memcpy(f.bytes, mac_a, 6);
 	memcpy(f.bytes + 30, "\x0a\1\2\3", 4);
 	frame_ip4_seal(&f);
 	fake_queue(other, f.bytes, f.length);
 	queue(f);
 	run();
 	assert_int_equal(a->put_count, 2);
+}
+
+static void a_frame_for_another_station_of_the_link_is_not_forwarded(void **state)
+{
+	static const uint8_t nobody[6] = { 2, 0, 0, 0, 0x0b, 9 };
+	struct frame f = frame_l4(4, 17, 1, 53, 0);
+
+	(void)state;
+	setup();
+	memcpy(f.bytes + 30, "\x0a\1\2\3", 4); /* to 10/8, whose next hop is known */
+	frame_ip4_seal(&f);
+	memcpy(f.bytes, nobody, 6);
+	queue(f);
+	memcpy(f.bytes, none, 6);
+	queue(f);
+	queue_arp(1, nobody, mac_server, server4, b4);
+	/* The same to either link address of ours goes on: nobody knows which link `in` is. */
+	memcpy(f.bytes, mac_a, 6);
+	queue(f);
+	memcpy(f.bytes, mac_b, 6);
+	queue(f);
+	/* Too short to say whom it is for: malformed. */
+	fake_queue(in, nobody, 6);
+	run();
+	assert_int_equal(fake_counter("not_our_mac"), 3);
+	assert_int_equal(fake_counter("malformed"), 1);
+	assert_int_equal(fake_counter("heard"), 0);
+	assert_int_equal(a->put_count, 2);
+	assert_int_equal(b->put_count, 0);
+}
+
+static void without_a_pool_whoever_hands_it_a_frame_means_it(void **state)
+{
+	struct frame f = frame_l4(4, 17, 1, 53, 0);
+
+	(void)state;
+	setup();
+	fake.has_pool = false;
+	memcpy(f.bytes + 30, "\x0a\1\2\3", 4);
+	frame_ip4_seal(&f);
+	fake_queue(in, f.bytes, f.length);
+	run();
+	assert_int_equal(fake_counter("not_our_mac"), 0);
+	assert_int_equal(a->put_count, 1);
+}
+
+/* Two inputs, each the end of a link. */
+static struct vanity_rx *in_a, *in_b;
+
+static void setup_links(void)
+{
+	setup();
+	in_a = fake_rx("in_a");
+	in_b = fake_rx("in_b");
+}
+
+static void queue_on(struct vanity_rx *rx, struct frame f)
+{
+	fake_queue(rx, f.bytes, f.length);
+}
+
+/* What queue_arp() made, on another input. */
+static void queue_arp_on(struct vanity_rx *rx, uint32_t operation, const uint8_t *to,
+			 const uint8_t *mac, const uint8_t src[4], const uint8_t dst[4])
+{
+	queue_arp(operation, to, mac, src, dst);
+	rx->queue[rx->queue_count++] = in->queue[--in->queue_count];
+}
+
+static void an_input_named_for_an_interface_takes_frames_to_that_one_alone(void **state)
+{
+	struct frame f = frame_l4(4, 17, 1, 53, 0);
+
+	(void)state;
+	setup_links();
+	memcpy(f.bytes + 30, "\x0a\1\2\3", 4);
+	frame_ip4_seal(&f);
+	memcpy(f.bytes, mac_a, 6);
+	queue_on(in_a, f);
+	queue_on(in_b, f);
+	memcpy(f.bytes, mac_b, 6);
+	queue_on(in_a, f);
+	queue_on(in_b, f);
+	run();
+	assert_int_equal(fake_counter("not_our_mac"), 2);
+	assert_int_equal(a->put_count, 2);
+	assert_int_equal(in_a->back_count, 1);
+	assert_int_equal(in_b->back_count, 1);
+}
+
+static void a_link_speaks_of_its_own_neighbours_alone(void **state)
+{
+	static const uint8_t liar[6] = { 2, 0, 0, 0, 0x0a, 0x66 };
+	struct frame f = frame_l4(4, 17, 1, 53, 0);
+	struct frame elsewhere = f;
+
+	(void)state;
+	memcpy(f.bytes, mac_b, 6);
+	setup_links();
+	/* a's link says who the server on b's link is, and asks for our address on b's. */
+	queue_arp_on(in_a, 1, everybody, liar, server4, b4);
+	queue_arp_on(in_a, 1, everybody, liar, server4, server4);
+	queue_on(in_a, nd(135, 0, liar, none,
+			  (const uint8_t[16]){ 0xff, 2, [11] = 1, 0xff, 0, 0, 1 }, b6, 0));
+	queue_arp_on(in_b, 1, everybody, mac_server, server4, b4);
+	queue_arp_on(in_a, 1, everybody, liar, server4, server4);
+	run();
+	assert_int_equal(a->put_count, 0);
+	assert_int_equal(b->put_count, 1);
+	assert_memory_equal(sent(b, 0), mac_server, 6);
+	assert_int_equal(fake_counter("neighbours"), 1);
+
+	/* Nor does an answer from there replace what b's link said. */
+	setup_links();
+	queue_arp_on(in_b, 1, everybody, mac_server, server4, b4);
+	/* A burst of others' frames: a's link speaks in the turn after b's did. */
+	for (uint32_t i = 0; i < VANITY_BURST_MAX; i++) {
+		queue_on(in_a, elsewhere);
+		queue_on(in_b, elsewhere);
+	}
+	queue_arp_on(in_a, 1, everybody, liar, server4, server4);
+	queue_arp_on(in_a, 2, everybody, liar, server4, b4);
+	queue_on(in_b, f);
+	run();
+	assert_int_equal(b->put_count, 2);
+	assert_memory_equal(sent(b, 1), mac_server, 6);
+}
+
+static void a_host_that_asks_from_a_foreign_address_is_answered_on_its_own_link(void **state)
+{
+	static const uint8_t far4[4] = { 10, 9, 9, 9 };
+	static const uint8_t far6[16] = { 0x20, 1, 0x0d, 0xb8, 0xff, 0xff, [15] = 9 };
+	static const uint8_t group[16] = { 0xff, 2, [11] = 1, 0xff, 0, 0, 1 };
+
+	(void)state;
+	setup_links();
+	queue_arp_on(in_b, 1, everybody, mac_server, far4, b4);
+	queue_on(in_b, nd(135, 0, mac_server, far6, group, b6, 1));
+	run();
+	assert_int_equal(b->put_count, 2);
+	assert_memory_equal(sent(b, 0), mac_server, 6);
+	assert_memory_equal(sent(b, 0) + 38, far4, 4);
+	assert_memory_equal(sent(b, 1), mac_server, 6);
+	assert_memory_equal(sent(b, 1) + 38, far6, 16);
+	/* Answered, and not believed: it stands in no network of that link. */
+	assert_int_equal(fake_counter("neighbours"), 0);
+}
+
+static void who_names_our_own_link_address_or_a_groups_is_not_heard(void **state)
+{
+	static const uint8_t group[16] = { 0xff, 2, [11] = 1, 0xff, 0, 0, 1 };
+	struct frame f;
+
+	(void)state;
+	setup();
+	queue_arp(1, everybody, mac_a, server4, b4);
+	queue_arp(2, mac_b, mac_b, server4, b4);
+	queue(nd(135, 0, mac_b, server6, group, b6, 1));
+	f = nd(135, 0, mac_server, server6, group, b6, 0);
+	f.bytes[6] |= 1; /* and no option to answer to */
+	queue(f);
+	run();
+	assert_int_equal(fake_counter("heard"), 4);
+	assert_int_equal(fake_counter("neighbours"), 0);
+	assert_int_equal(a->put_count + b->put_count, 0);
 }
 
 static void frames_of_its_own_that_are_too_small_end_it(void **state)
@@ -617,6 +788,13 @@ int main(void)
 		cmocka_unit_test(without_a_pool_it_counts_what_it_would_have_said),
 		cmocka_unit_test(a_full_output_costs_messages_and_never_a_forwarded_frame),
 		cmocka_unit_test(every_input_is_served),
+		cmocka_unit_test(a_frame_for_another_station_of_the_link_is_not_forwarded),
+		cmocka_unit_test(without_a_pool_whoever_hands_it_a_frame_means_it),
+		cmocka_unit_test(an_input_named_for_an_interface_takes_frames_to_that_one_alone),
+		cmocka_unit_test(a_link_speaks_of_its_own_neighbours_alone),
+		cmocka_unit_test(
+			a_host_that_asks_from_a_foreign_address_is_answered_on_its_own_link),
+		cmocka_unit_test(who_names_our_own_link_address_or_a_groups_is_not_heard),
 		cmocka_unit_test(frames_of_its_own_that_are_too_small_end_it),
 		cmocka_unit_test(no_cut_of_any_message_is_read_too_far),
 	};

@@ -9,8 +9,16 @@
 
 static json_t *json_shard(const struct plan *plan, const struct plan_shard *s)
 {
-	json_t *ports = json_array(), *options = json_object();
+	json_t *ports = json_array(), *options = json_object(), *grants = json_array();
+	json_t *calls = json_array();
+	struct filter_facts facts = check_filter_facts(plan, (uint32_t)(s - plan->shard));
+	struct filter_line line;
 
+	for (uint32_t i = 0; i < s->grant_count; i++)
+		json_array_append_new(grants, json_string(plan->device[s->grant[i]].name));
+	for (uint32_t i = 0; filter_table(FILTER_STEADY, &facts, i, &line); i++)
+		json_array_append_new(calls, json_pack("{ss ss ss}", "call", line.call, "only",
+						       line.only, "reason", line.reason));
 	for (uint32_t i = 0; i < s->port_count; i++)
 		json_array_append_new(ports,
 				      json_pack("{ss ss ss}", "name", s->port[i].name, "channel",
@@ -19,15 +27,15 @@ static json_t *json_shard(const struct plan *plan, const struct plan_shard *s)
 	for (uint32_t i = 0; i < s->option_count; i++)
 		json_object_set_new(options, plan->option[s->option_first + i].name,
 				    json_string(plan->option[s->option_first + i].text));
-	return json_pack("{ss ss ss so sI sI ss sI sI ss so so si}", "name", s->name, "program",
-			 s->program, "trust", s->trust, "core",
+	return json_pack("{ss ss ss so sI sI ss sI sI ss so so so so si}", "name", s->name,
+			 "program", s->program, "trust", s->trust, "core",
 			 s->shared != 0 ? json_null() : json_integer(s->core), "memory_bytes",
 			 (json_int_t)s->memory_bytes, "watchdog_ns", (json_int_t)s->watchdog_ns,
 			 "restart_on", check_restart_on(s->restart_on), "restart_max",
 			 (json_int_t)s->restart_max, "restart_within_ns",
 			 (json_int_t)s->restart_within_ns, "restart_then",
 			 check_restart_then(s->restart_then), "ports", ports, "options", options,
-			 "line", (int)s->line);
+			 "grants", grants, "calls", calls, "line", (int)s->line);
 }
 
 static json_t *json_channel(const struct plan *plan, uint32_t channel)
@@ -71,6 +79,31 @@ static json_t *json_region(const struct plan *plan, uint32_t region)
 			 (json_int_t)r->page_bytes, "access", access);
 }
 
+static json_t *json_text(const char *text)
+{
+	return text[0] == '\0' ? json_null() : json_string(text);
+}
+
+static json_t *json_device(const struct plan *plan, uint32_t device)
+{
+	static const char *const paces[] = { "fast", "recorded", "rate" };
+	const struct plan_device *d = &plan->device[device];
+	char region[CHECK_REGION_NAME] = "";
+
+	if (d->region != PLAN_NONE)
+		check_region_name(plan, d->region, region);
+	return json_pack(
+		"{ss ss ss so so sI so so so so ss sI sI sb si}", "name", d->name, "backend",
+		check_backend(d->backend), "match", d->match, "shard",
+		d->shard == PLAN_NONE ? json_null() : json_string(plan->shard[d->shard].name),
+		"interface", json_text(d->interface), "queue", (json_int_t)d->queue, "pool",
+		d->pool == PLAN_NONE ? json_null() : json_string(plan->pool[d->pool].name),
+		"region", json_text(region), "read", json_text(d->read), "write",
+		json_text(d->write), "pace", paces[d->pace], "pace_per_s",
+		(json_int_t)d->pace_per_s, "peak_per_s", (json_int_t)d->peak_per_s,
+		"keeps_descriptor", (int)d->keeps_fd, "line", (int)d->line);
+}
+
 static void add_tables(json_t *doc, const struct plan *plan)
 {
 	json_t *shards = json_array(), *channels = json_array(), *pools = json_array();
@@ -90,16 +123,8 @@ static void add_tables(json_t *doc, const struct plan *plan)
 						(json_int_t)p->frame_bytes, "first_frame",
 						(json_int_t)p->first_frame, "line", (int)p->line));
 	}
-	for (uint32_t i = 0; i < plan->device_count; i++) {
-		const struct plan_device *d = &plan->device[i];
-
-		json_array_append_new(
-			devices,
-			json_pack("{ss ss so si}", "name", d->name, "match", d->match, "shard",
-				  d->shard == PLAN_NONE ? json_null()
-							: json_string(plan->shard[d->shard].name),
-				  "line", (int)d->line));
-	}
+	for (uint32_t i = 0; i < plan->device_count; i++)
+		json_array_append_new(devices, json_device(plan, i));
 	for (uint32_t i = 0; i < plan->region_count; i++)
 		json_array_append_new(regions, json_region(plan, i));
 	json_object_set_new(doc, "shards", shards);

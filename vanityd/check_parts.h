@@ -8,10 +8,12 @@
 
 #include <stdint.h>
 
+#include "linux/shard_filter.h"
 #include "load.h"
 #include "topology/plan.h"
 
 #define CHECK_REGION_NAME 96u
+#define CHECK_DEVICE_TEXT 1024u
 
 /* "pool packets", "wire gen -> fw" */
 void check_region_name(const struct plan *plan, uint32_t region, char ret_name[CHECK_REGION_NAME]);
@@ -21,6 +23,14 @@ uint32_t check_right(const struct plan *plan, uint32_t region, uint32_t shard);
 
 /* How long a stalled reader can be absorbed; @ret_rate is 0 where nothing tells a rate. */
 uint64_t check_absorbs_ns(const struct plan *plan, uint32_t channel, uint64_t *ret_rate);
+
+const char *check_backend(uint32_t backend);
+
+/* `xdp "netdev veth0" queue 0, writes pool frames`: what it is, not whose. */
+void check_device_text(const struct plan *plan, uint32_t device, char ret_text[CHECK_DEVICE_TEXT]);
+
+/* What the filters of a shard depend on. */
+struct filter_facts check_filter_facts(const struct plan *plan, uint32_t shard);
 
 const char *check_restart_on(uint32_t on);
 const char *check_restart_then(uint32_t then);

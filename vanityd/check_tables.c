@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <vanity/grant.h>
+
 #include "check_parts.h"
-#include "linux/shard_filter.h"
 
 static const char *scaled(uint64_t n, const char *const *names, const uint64_t *factors, int count,
 			  char ret_text[32])
@@ -70,6 +71,9 @@ void check_region_name(const struct plan *plan, uint32_t region, char ret_name[C
 	case PLAN_REGION_ORDERS:
 		snprintf(ret_name, CHECK_REGION_NAME, "orders %s", shard_name(plan, r->b));
 		break;
+	case PLAN_REGION_DEVICE:
+		snprintf(ret_name, CHECK_REGION_NAME, "device %s", plan->device[r->b].name);
+		break;
 	default:
 		snprintf(ret_name, CHECK_REGION_NAME, "bell %s", shard_name(plan, r->b));
 		break;
@@ -103,6 +107,8 @@ uint32_t check_right(const struct plan *plan, uint32_t region, uint32_t shard)
 		return shard == r->a ? PLAN_RW : vanityd ? PLAN_RO : PLAN_NONE;
 	case PLAN_REGION_ORDERS:
 		return shard == r->b ? PLAN_RO : vanityd ? PLAN_RW : PLAN_NONE;
+	case PLAN_REGION_DEVICE:
+		return shard == r->a ? PLAN_RW : PLAN_NONE;
 	default:
 		return shard == r->b || vanityd || neighbours(plan, shard, r->b) ? PLAN_RW
 										 : PLAN_NONE;
@@ -183,8 +189,8 @@ static size_t longest_region(const struct plan *plan)
 void check_print_matrix(const struct plan *plan)
 {
 	/* What carries the payload first, what carries the news of it after. */
-	static const uint32_t order[] = { PLAN_REGION_POOL, PLAN_REGION_WIRE, PLAN_REGION_CELL,
-					  PLAN_REGION_ORDERS, PLAN_REGION_BELL };
+	static const uint32_t order[] = { PLAN_REGION_POOL, PLAN_REGION_DEVICE, PLAN_REGION_WIRE,
+					  PLAN_REGION_CELL, PLAN_REGION_ORDERS, PLAN_REGION_BELL };
 	int width = (int)longest_region(plan);
 	char name[CHECK_REGION_NAME];
 
@@ -215,6 +221,54 @@ void check_print_matrix(const struct plan *plan)
 	}
 }
 
+/* --- devices --- */
+
+const char *check_backend(uint32_t backend)
+{
+	static const char *const words[] = { "vfio", "xdp", "dpdk", "tuntap", "pcap", "loop" };
+
+	return words[backend];
+}
+
+void check_device_text(const struct plan *plan, uint32_t device, char ret_text[CHECK_DEVICE_TEXT])
+{
+	const struct plan_device *d = &plan->device[device];
+	int n = snprintf(ret_text, CHECK_DEVICE_TEXT, "%s", check_backend(d->backend));
+
+	if (d->match[0] != '\0')
+		n += snprintf(ret_text + n, CHECK_DEVICE_TEXT - (size_t)n, " \"%s\"", d->match);
+	if (d->backend == PLAN_BACKEND_XDP)
+		n += snprintf(ret_text + n, CHECK_DEVICE_TEXT - (size_t)n,
+			      " queue %u, writes pool %s", d->queue, plan->pool[d->pool].name);
+	if (d->read[0] != '\0')
+		n += snprintf(ret_text + n, CHECK_DEVICE_TEXT - (size_t)n, " reads \"%s\"",
+			      d->read);
+	if (d->read[0] != '\0' && d->pace == VANITY_PACE_RECORDED)
+		n += snprintf(ret_text + n, CHECK_DEVICE_TEXT - (size_t)n, " as recorded");
+	if (d->read[0] != '\0' && d->pace == VANITY_PACE_RATE)
+		n += snprintf(ret_text + n, CHECK_DEVICE_TEXT - (size_t)n,
+			      " at %llu packets a second", (unsigned long long)d->pace_per_s);
+	if (d->write[0] != '\0')
+		snprintf(ret_text + n, CHECK_DEVICE_TEXT - (size_t)n, " appends to \"%s\"",
+			 d->write);
+}
+
+struct filter_facts check_filter_facts(const struct plan *plan, uint32_t shard)
+{
+	struct filter_facts facts = { .neighbour_count = 0 };
+	const struct plan_shard *s = &plan->shard[shard];
+
+	for (uint32_t i = 0; i < plan->wire_count; i++)
+		facts.neighbour_count += plan->wire[i].from == shard;
+	for (uint32_t i = 0; i < s->grant_count; i++) {
+		const struct plan_device *d = &plan->device[s->grant[i]];
+
+		if (d->keeps_fd != 0)
+			facts.grant_kind[facts.grant_fd_count++] = d->kind;
+	}
+	return facts;
+}
+
 static void print_access(const struct plan *plan, uint32_t region, uint32_t right)
 {
 	const char *gap = "";
@@ -230,14 +284,58 @@ static void print_access(const struct plan *plan, uint32_t region, uint32_t righ
 }
 
 /* What a shard may ask the kernel for once it is ready: the same few calls for every one. */
-static void print_filter(void)
+static void print_filter(const struct filter_facts *facts)
 {
-	const struct filter_facts facts = { .neighbour_count = 1 };
 	struct filter_line line;
 
-	printf("system calls of every ready shard (the rest ends it)\n");
-	for (uint32_t i = 0; filter_table(FILTER_STEADY, &facts, i, &line); i++)
-		printf("  %-14s %-34s %s\n", line.call, line.only, line.reason);
+	for (uint32_t i = 0; filter_table(FILTER_STEADY, facts, i, &line); i++)
+		printf("  %-14s %-46s %s\n", line.call, line.only, line.reason);
+}
+
+/* Those of shards whose devices need a call, then that of all the others. */
+static void print_filters(const struct plan *plan)
+{
+	const struct filter_facts plain = { .neighbour_count = 1 };
+	uint32_t shown = 0;
+
+	for (uint32_t i = 0; i < plan->shard_count; i++) {
+		const struct filter_facts facts = check_filter_facts(plan, i);
+
+		if (facts.grant_fd_count == 0)
+			continue;
+		printf("system calls of %s when it is ready (the rest ends it)\n",
+		       plan->shard[i].name);
+		print_filter(&facts);
+		shown++;
+	}
+	if (shown == plan->shard_count)
+		return;
+	printf("system calls of every %sready shard (the rest ends it)\n",
+	       shown != 0 ? "other " : "");
+	print_filter(&plain);
+}
+
+static void print_devices(const struct plan *plan)
+{
+	char text[CHECK_DEVICE_TEXT];
+
+	if (plan->device_count != 0)
+		printf("devices\n");
+	for (uint32_t i = 0; i < plan->device_count; i++) {
+		const struct plan_device *d = &plan->device[i];
+
+		check_device_text(plan, i, text);
+		printf("  %s: %s; ", d->name, text);
+		if (d->shard == PLAN_NONE)
+			printf("granted to nobody");
+		else
+			printf("granted to %s", plan->shard[d->shard].name);
+		if (d->keeps_fd != 0)
+			printf(", which keeps a descriptor of it");
+		if (d->region != PLAN_NONE)
+			printf("; region %u", d->region);
+		printf("\n");
+	}
 }
 
 void check_print_plan(const struct plan *plan)
@@ -277,6 +375,7 @@ void check_print_plan(const struct plan *plan)
 		       c->frame_bits, plan->wire[c->rx_wire].region, (unsigned long long)c->rx_at,
 		       c->lend);
 	}
+	print_devices(plan);
 	printf("shards\n");
 	for (uint32_t i = 0; i < plan->shard_count; i++) {
 		const struct plan_shard *s = &plan->shard[i];
@@ -292,5 +391,5 @@ void check_print_plan(const struct plan *plan)
 		       s->restart_max, check_time(s->restart_within_ns, a),
 		       check_restart_then(s->restart_then));
 	}
-	print_filter();
+	print_filters(plan);
 }

@@ -139,6 +139,22 @@ static void print_decisions(const struct plan *plan)
 	}
 }
 
+static void print_devices(const struct plan *plan)
+{
+	char text[CHECK_DEVICE_TEXT];
+
+	for (uint32_t i = 0; i < plan->device_count; i++) {
+		const struct plan_device *d = &plan->device[i];
+
+		check_device_text(plan, i, text);
+		printf("device %s: %s", d->name, text);
+		if (d->shard == PLAN_NONE)
+			printf("; note: granted to no shard, so nothing touches it\n");
+		else
+			printf(", granted to %s\n", plan->shard[d->shard].name);
+	}
+}
+
 static void print_unbuilt(const struct plan *plan, const char *path)
 {
 	if (plan->unbuilt_count == 0)
@@ -160,6 +176,7 @@ static void print_summary(const struct plan *plan, const char *path)
 	print_memory(plan);
 	print_shards(plan);
 	print_pools(plan);
+	print_devices(plan);
 	print_channels(plan);
 	print_decisions(plan);
 	print_unbuilt(plan, path);

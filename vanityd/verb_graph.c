@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "check_parts.h"
 #include "exit.h"
 #include "load.h"
 #include "verb.h"
@@ -82,16 +83,20 @@ static void draw_pools(FILE *out, const struct plan *plan)
 
 static void draw_devices(FILE *out, const struct plan *plan)
 {
-	static const char *const backends[] = { "vfio", "xdp", "dpdk", "tuntap", "pcap", "loop" };
-
 	for (uint32_t i = 0; i < plan->device_count; i++) {
 		const struct plan_device *d = &plan->device[i];
 
 		fprintf(out, "\t\"device %s\" [shape=component, label=\"%s\\n%s\"];\n", d->name,
-			d->name, backends[d->backend]);
+			d->name, check_backend(d->backend));
 		if (d->shard != PLAN_NONE)
 			fprintf(out, "\t\"device %s\" -> \"shard %s\" [dir=both, style=bold];\n",
 				d->name, plan->shard[d->shard].name);
+		/* It writes there by itself: as much a writer as a shard is. */
+		if (d->pool != PLAN_NONE)
+			fprintf(out,
+				"\t\"pool %s\" -> \"device %s\" [style=dotted, arrowhead=none, "
+				"label=\"rw\"];\n",
+				plan->pool[d->pool].name, d->name);
 	}
 }
 

@@ -140,6 +140,21 @@
 	  "one device, one shard; let the other reach it by a channel (first granted at %3)", "") \
 	M(PCAP_IDLE, "pcap-idle", "pcap device `%1` neither reads nor writes", \
 	  "give `read = \"in.pcap\"`, `write = \"out.pcap\"` or both", "") \
+	M(PCAP_SAME, "pcap-same", "pcap device `%1` writes the file that it reads", \
+	  "give `write` another file", "") \
+	M(TOO_MANY_GRANTS, "too-many-grants", "shard `%1` has more than %2 devices", \
+	  "let a second shard of this program drive some of them", "") \
+	M(XDP_POOLS, "xdp-pools", "xdp device `%1` uses more than one pool", \
+	  "its socket has one piece of memory: name one pool, `dma = POOL:rw`", "") \
+	M(XDP_READ_ONLY, "xdp-read-only", "xdp device `%1` cannot have pool `%2` read-only", \
+	  "the kernel pins a socket's memory for writing, and sends only what lies in it: " \
+	  "`dma = POOL:rw` with a pool of the shard that drives it", "") \
+	M(XDP_FRAME, "xdp-frame", "pool `%1` has frames of %2, which no xdp device takes", \
+	  "use `frame = 2KiB` or `frame = 4KiB`", "") \
+	M(XDP_NOT_OWNED, "xdp-not-owned", "pool `%1` belongs to `%2`, not to `%3` which drives the xdp device", \
+	  "only its owner hands frames out, to a device too: declare a pool of `%3`", "") \
+	M(XDP_POOL_TWICE, "xdp-pool-twice", "pool `%1` is used by xdp device `%2` already", \
+	  "one pool, one xdp device: declare a second pool (first used at %3)", "") \
 	M(DMA_BEYOND_ACCESS, "dma-beyond-access", \
 	  "device `%1` gets %2 on pool `%3`, shard `%4` which drives it does not", \
 	  "a device may do what its shard may do: give the shard access, or the device less", "") \

@@ -1,32 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Devices and who drives them. */
+#include <vanity/grant.h>
+
 #include "topology/parts.h"
 
 static const struct backend {
 	const char *name, *match, *keys;
 	uint32_t allowed; /* bit: key number */
 	uint32_t match_needed;
+	uint32_t kind; /* enum vanity_grant_kind; NONE: not built yet */
 } backends[] = {
 	[PLAN_BACKEND_VFIO] = { "vfio", "match = \"pci 0000:03:00.2\"",
 				"match, dma, peak, unsafe_no_iommu",
 				1u << KEY_DEVICE_MATCH | 1u << KEY_DEVICE_DMA |
 					1u << KEY_DEVICE_PEAK | 1u << KEY_DEVICE_UNSAFE,
-				1 },
+				1, VANITY_GRANT_NONE },
 	[PLAN_BACKEND_XDP] = { "xdp", "match = \"netdev eth0\"", "match, queue, dma, peak",
 			       1u << KEY_DEVICE_MATCH | 1u << KEY_DEVICE_QUEUE |
 				       1u << KEY_DEVICE_DMA | 1u << KEY_DEVICE_PEAK,
-			       1 },
+			       1, VANITY_GRANT_XDP },
 	[PLAN_BACKEND_DPDK] = { "dpdk", "match = \"net_tap0,iface=tap0\"", "match, dma, peak",
 				1u << KEY_DEVICE_MATCH | 1u << KEY_DEVICE_DMA |
 					1u << KEY_DEVICE_PEAK,
-				1 },
+				1, VANITY_GRANT_NONE },
 	[PLAN_BACKEND_TUNTAP] = { "tuntap", "match = \"tap vanity0\"", "match, peak",
-				  1u << KEY_DEVICE_MATCH | 1u << KEY_DEVICE_PEAK, 1 },
+				  1u << KEY_DEVICE_MATCH | 1u << KEY_DEVICE_PEAK, 1,
+				  VANITY_GRANT_TAP },
 	[PLAN_BACKEND_PCAP] = { "pcap", "", "read, write, pace, peak",
 				1u << KEY_DEVICE_READ | 1u << KEY_DEVICE_WRITE |
 					1u << KEY_DEVICE_PACE | 1u << KEY_DEVICE_PEAK,
-				0 },
-	[PLAN_BACKEND_LOOP] = { "loop", "", "peak", 1u << KEY_DEVICE_PEAK, 0 },
+				0, VANITY_GRANT_PCAP },
+	[PLAN_BACKEND_LOOP] = { "loop", "", "peak", 1u << KEY_DEVICE_PEAK, 0, VANITY_GRANT_LOOP },
 };
 
 static bool is_hex(char c)
@@ -49,14 +53,15 @@ static bool bdf_valid(const char *s, uint32_t bytes)
 	return s[8] <= '1' && s[11] <= '7';
 }
 
-/* An interface as Linux names it: 1 to 15 characters, no slash, no blank, no colon. */
+/* An interface as Linux names it: 1 to 15 characters, no slash, no blank, no colon; and no percent
+ * sign, which asks the kernel to choose a number. */
 static bool interface_valid(const char *s, uint32_t bytes)
 {
-	if (bytes == 0 || bytes > 15 || (bytes == 1 && s[0] == '.') ||
+	if (bytes == 0 || bytes > VANITY_INTERFACE_MAX || (bytes == 1 && s[0] == '.') ||
 	    (bytes == 2 && s[0] == '.' && s[1] == '.'))
 		return false;
 	for (uint32_t i = 0; i < bytes; i++) {
-		if (s[i] <= ' ' || s[i] > '~' || s[i] == '/' || s[i] == ':')
+		if (s[i] <= ' ' || s[i] > '~' || s[i] == '/' || s[i] == ':' || s[i] == '%')
 			return false;
 	}
 	return true;
@@ -90,26 +95,26 @@ static bool match_valid(uint32_t backend, const char *s, uint32_t bytes)
 	}
 }
 
-/* Do two rows stand for one piece of hardware, or write one file? */
-static bool device_same(const struct topology *t, const struct plan *plan, uint32_t a, uint32_t b)
+static bool text_same(const char *a, const char *b)
 {
-	const struct topology_block *x = &t->block[t->device_block[a]];
-	const struct topology_block *y = &t->block[t->device_block[b]];
-	const struct topology_value *p, *q;
-	uint32_t key = KEY_DEVICE_MATCH;
+	return same(a, length(a), b);
+}
 
-	if (plan->device[a].backend != plan->device[b].backend)
+/* Do two rows stand for one piece of hardware, or write one file? */
+static bool device_same(const struct plan_device *a, const struct plan_device *b)
+{
+	if (a->backend != b->backend)
 		return false;
-	if (plan->device[a].backend == PLAN_BACKEND_PCAP)
-		key = KEY_DEVICE_WRITE;
-	p = value_of(t, x, key);
-	q = value_of(t, y, key);
-	if (p == NULL || q == NULL || p->bytes != q->bytes ||
-	    compare_bytes(t->text + p->at, t->text + q->at, p->bytes) != 0)
-		return false;
-	p = value_of(t, x, KEY_DEVICE_QUEUE);
-	q = value_of(t, y, KEY_DEVICE_QUEUE);
-	return (p == NULL ? 0 : p->number) == (q == NULL ? 0 : q->number);
+	switch (a->backend) {
+	case PLAN_BACKEND_XDP:
+	case PLAN_BACKEND_TUNTAP: /* a tun and a tap of one name are one interface too */
+		return a->interface[0] != '\0' && text_same(a->interface, b->interface) &&
+		       a->queue == b->queue;
+	case PLAN_BACKEND_PCAP:
+		return a->write[0] != '\0' && text_same(a->write, b->write);
+	default:
+		return a->match[0] != '\0' && text_same(a->match, b->match);
+	}
 }
 
 static void check_keys(struct topology *t, const struct topology_block *b,
@@ -124,6 +129,22 @@ static void check_keys(struct topology *t, const struct topology_block *b,
 		       A_SPAN(t, t->item[b->item[key]].at, t->item[b->item[key]].bytes),
 		       A_TEXT(backend->keys));
 	}
+}
+
+/* The name behind the word in `match`; a tun is a kind of its own. */
+static void check_interface(const struct topology *t, const struct topology_value *v,
+			    struct plan_device *row)
+{
+	const char *s = t->text + v->at;
+	uint32_t rest;
+
+	if (row->backend != PLAN_BACKEND_XDP && row->backend != PLAN_BACKEND_TUNTAP)
+		return;
+	if (starts_with(s, v->bytes, "tun ", &rest))
+		row->kind = VANITY_GRANT_TUN;
+	else if (row->backend == PLAN_BACKEND_XDP)
+		rest = length("netdev ");
+	name_copy(row->interface, sizeof(row->interface), s + rest, v->bytes - rest);
 }
 
 static void check_match(struct topology *t, const struct topology_block *b, struct plan_device *row)
@@ -146,7 +167,101 @@ static void check_match(struct topology *t, const struct topology_block *b, stru
 	if (!match_valid(row->backend, t->text + v->at, v->bytes)) {
 		REPORT(t, MESSAGE_BAD_MATCH, v->at - 1, v->whole_bytes, A_SPAN(t, v->at, v->bytes),
 		       A_TEXT(backend->name), A_TEXT(backend->match));
+		return;
 	}
+	check_interface(t, v, row);
+}
+
+/* What a capture is read from and written to, and how fast. */
+static void check_pcap(struct topology *t, const struct topology_block *b, struct plan_device *row)
+{
+	const struct topology_value *v = value_of(t, b, KEY_DEVICE_READ);
+	const struct key *key = key_find(TOPOLOGY_DEVICE, KEY_TOP_LEVEL, "pace", 4);
+
+	if (v != NULL)
+		path_copy(t, v, row->read);
+	v = value_of(t, b, KEY_DEVICE_WRITE);
+	if (v != NULL)
+		path_copy(t, v, row->write);
+	if (v != NULL && text_same(row->read, row->write))
+		REPORT(t, MESSAGE_PCAP_SAME, v->at - 1, v->whole_bytes, A_NAME(t, b));
+	v = value_of(t, b, KEY_DEVICE_PACE);
+	if (v != NULL && v->kind == VALUE_NUMBER) {
+		row->pace = VANITY_PACE_RATE;
+		row->pace_per_s = v->number;
+	} else if (v != NULL) {
+		row->pace = value_choice(t, v, key->choices);
+	}
+}
+
+/*
+ * AF_XDP's rules on the memory that it is given (Linux, net/xdp/xdp_umem.c): one area, pinned for
+ * writing, in pieces of a power of two between 2 KiB and a page.
+ */
+static void check_xdp_pool(struct topology *t, struct plan *plan, const struct topology_block *b,
+			   struct plan_device *row)
+{
+	const struct topology_item *dma = item_of(t, b, KEY_DEVICE_DMA);
+	const struct topology_value *v;
+	uint32_t device = (uint32_t)(row - plan->device), frame_bytes;
+	struct near near;
+
+	if (dma == NULL || dma->count == 0) {
+		REPORT(t, MESSAGE_MISSING_KEY, b->name_at, b->name_bytes, A_TEXT("device"),
+		       A_NAME(t, b), A_TEXT("dma"), A_TEXT("dma = packets:rw"));
+		return;
+	}
+	v = &t->value[dma->first];
+	if (dma->count > 1) {
+		REPORT(t, MESSAGE_XDP_POOLS, v[1].at, v[1].whole_bytes, A_NAME(t, b));
+		return;
+	}
+	if (v->number != PLAN_RW) {
+		REPORT(t, MESSAGE_XDP_READ_ONLY, v->at, v->whole_bytes, A_NAME(t, b),
+		       A_SPAN(t, v->at, v->bytes));
+		return;
+	}
+	row->pool = pool_lookup(plan, t->text + v->at, v->bytes, &near);
+	if (row->pool == PLAN_NONE)
+		return; /* said already */
+	frame_bytes = plan->pool[row->pool].frame_bytes;
+	if (frame_bytes != 2048 && frame_bytes != 4096)
+		REPORT(t, MESSAGE_XDP_FRAME, v->at, v->whole_bytes, A_SPAN(t, v->at, v->bytes),
+		       A_BYTES(frame_bytes));
+	for (uint32_t i = 0; i < device; i++) {
+		if (plan->device[i].pool == row->pool)
+			REPORT(t, MESSAGE_XDP_POOL_TWICE, v->at, v->whole_bytes,
+			       A_SPAN(t, v->at, v->bytes), A_TEXT(plan->device[i].name),
+			       A_PLACE(t->block[t->device_block[i]].name_at));
+	}
+}
+
+static void check_backend(struct topology *t, struct plan *plan, const struct topology_block *b,
+			  struct plan_device *row)
+{
+	const struct topology_value *queue = value_of(t, b, KEY_DEVICE_QUEUE);
+
+	row->kind = backends[row->backend].kind;
+	check_keys(t, b, &backends[row->backend]);
+	check_match(t, b, row);
+	switch (row->backend) {
+	case PLAN_BACKEND_XDP:
+		row->queue = queue == NULL ? 0 : (uint32_t)queue->number;
+		check_xdp_pool(t, plan, b, row);
+		row->keeps_fd = 1;
+		break;
+	case PLAN_BACKEND_TUNTAP:
+		row->keeps_fd = 1;
+		break;
+	case PLAN_BACKEND_PCAP:
+		check_pcap(t, b, row);
+		row->keeps_fd = row->write[0] != '\0';
+		break;
+	default:
+		break;
+	}
+	if (row->kind == VANITY_GRANT_NONE)
+		unbuilt_add(t, plan, b, "", b->at);
 }
 
 static void check_device(struct topology *t, struct plan *plan, uint32_t device)
@@ -162,7 +277,9 @@ static void check_device(struct topology *t, struct plan *plan, uint32_t device)
 	row->line = line_of(t, b->at);
 	row->peak_per_s = peak == NULL ? 0 : peak->number;
 	name_copy(row->name, sizeof(row->name), t->text + b->name_at, b->name_bytes);
-	unbuilt_add(t, plan, b, "", b->at);
+	row->shard = PLAN_NONE;
+	row->pool = PLAN_NONE;
+	row->region = PLAN_NONE;
 	if (v == NULL) {
 		row->backend = PLAN_BACKEND_LOOP;
 		REPORT(t, MESSAGE_MISSING_KEY, b->name_at, b->name_bytes, A_TEXT("device"),
@@ -170,8 +287,7 @@ static void check_device(struct topology *t, struct plan *plan, uint32_t device)
 		return;
 	}
 	row->backend = value_choice(t, v, key->choices);
-	check_keys(t, b, &backends[row->backend]);
-	check_match(t, b, row);
+	check_backend(t, plan, b, row);
 	for (uint32_t i = 0; dma != NULL && i < dma->count; i++) {
 		struct near near;
 
@@ -181,7 +297,7 @@ static void check_device(struct topology *t, struct plan *plan, uint32_t device)
 			       A_SPAN(t, v->at, v->bytes), A_NEAR(&near));
 	}
 	for (uint32_t i = 0; i < device; i++) {
-		if (device_same(t, plan, i, device)) {
+		if (device_same(&plan->device[i], row)) {
 			REPORT(t, MESSAGE_DEVICE_TWICE, b->name_at, b->name_bytes, A_NAME(t, b),
 			       A_TEXT(plan->device[i].name),
 			       A_PLACE(t->block[t->device_block[i]].name_at));
@@ -192,10 +308,8 @@ static void check_device(struct topology *t, struct plan *plan, uint32_t device)
 
 void check_devices(struct topology *t, struct plan *plan)
 {
-	for (uint32_t i = 0; i < plan->device_count; i++) {
-		plan->device[i].shard = PLAN_NONE;
+	for (uint32_t i = 0; i < plan->device_count; i++)
 		check_device(t, plan, i);
-	}
 }
 
 /* What a device may write or read must be its shard's to write or read. */
@@ -222,6 +336,49 @@ static void check_dma(struct topology *t, struct plan *plan, uint32_t device, ui
 	}
 }
 
+/* Rings hold frames of one pool, and only its owner can post and free them. */
+static void check_owned(struct topology *t, struct plan *plan, uint32_t device, uint32_t shard)
+{
+	const struct topology_block *b = &t->block[t->device_block[device]];
+	const struct plan_device *row = &plan->device[device];
+	const struct topology_value *v = value_of(t, b, KEY_DEVICE_DMA);
+
+	if (row->pool == PLAN_NONE || plan->pool[row->pool].owner == shard ||
+	    plan->pool[row->pool].owner == PLAN_NONE)
+		return;
+	REPORT(t, MESSAGE_XDP_NOT_OWNED, v->at, v->whole_bytes, A_SPAN(t, v->at, v->bytes),
+	       A_TEXT(plan->shard[plan->pool[row->pool].owner].name),
+	       A_TEXT(plan->shard[shard].name));
+}
+
+static void check_grant(struct topology *t, struct plan *plan, uint32_t shard,
+			const struct topology_value *v)
+{
+	struct plan_shard *s = &plan->shard[shard];
+	struct near near;
+	uint32_t device = device_lookup(plan, t->text + v->at, v->bytes, &near);
+	struct plan_device *row = &plan->device[device == PLAN_NONE ? 0 : device];
+
+	if (device == PLAN_NONE) {
+		REPORT(t, MESSAGE_UNKNOWN_NAME, v->at, v->bytes, A_TEXT("device"),
+		       A_SPAN(t, v->at, v->bytes), A_NEAR(&near));
+		return;
+	}
+	if (row->shard != PLAN_NONE) {
+		REPORT(t, MESSAGE_GRANTED_TWICE, v->at, v->bytes, A_TEXT(row->name),
+		       A_TEXT(plan->shard[row->shard].name),
+		       A_PLACE(t->block[t->shard_block[row->shard]].name_at));
+		return;
+	}
+	row->shard = shard;
+	s->grant[s->grant_count++] = device;
+	/* Of xdp all is said in one sentence: what is not its own it may not write either. */
+	if (row->backend == PLAN_BACKEND_XDP)
+		check_owned(t, plan, device, shard);
+	else
+		check_dma(t, plan, device, shard);
+}
+
 void check_grants(struct topology *t, struct plan *plan)
 {
 	for (uint32_t shard = 0; shard < plan->shard_count; shard++) {
@@ -229,26 +386,13 @@ void check_grants(struct topology *t, struct plan *plan)
 		const struct topology_item *item = item_of(t, b, KEY_SHARD_GRANT);
 
 		for (uint32_t i = 0; item != NULL && i < item->count; i++) {
-			const struct topology_value *v = &t->value[item->first + i];
-			struct near near;
-			uint32_t device = device_lookup(plan, t->text + v->at, v->bytes, &near);
-			struct plan_device *row = &plan->device[device == PLAN_NONE ? 0 : device];
-
-			if (device == PLAN_NONE) {
-				REPORT(t, MESSAGE_UNKNOWN_NAME, v->at, v->bytes, A_TEXT("device"),
-				       A_SPAN(t, v->at, v->bytes), A_NEAR(&near));
-				continue;
+			if (i == VANITY_GRANTS_MAX) {
+				REPORT(t, MESSAGE_TOO_MANY_GRANTS, t->value[item->first + i].at,
+				       t->value[item->first + i].bytes,
+				       A_TEXT(plan->shard[shard].name), A_COUNT(VANITY_GRANTS_MAX));
+				break;
 			}
-			if (row->shard != PLAN_NONE) {
-				REPORT(t, MESSAGE_GRANTED_TWICE, v->at, v->bytes, A_TEXT(row->name),
-				       A_TEXT(plan->shard[row->shard].name),
-				       A_PLACE(t->block[t->shard_block[row->shard]].name_at));
-				continue;
-			}
-			row->shard = shard;
-			check_dma(t, plan, device, shard);
+			check_grant(t, plan, shard, &t->value[item->first + i]);
 		}
-		if (item != NULL && item->count > 0)
-			unbuilt_add(t, plan, b, "grant", item->at);
 	}
 }

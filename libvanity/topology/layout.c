@@ -2,9 +2,11 @@
 /*
  * Layout: regions and wires, and where in a wire each channel's block lies.
  *
- *   regions:  cell, orders, bell of shard 0; of shard 1; ...  then wires, then pools
+ *   regions:  cell, orders, bell of shard 0; of shard 1; ...  then wires, then pools, then devices
  *   a wire:   | wire_head | block | block | ...   one block a channel, in the plan's order
  */
+#include <vanity/grant.h>
+
 #include "core/cell.h"
 #include "core/wire.h"
 #include "topology/parts.h"
@@ -65,6 +67,20 @@ static void layout_channel(struct plan *plan, struct plan_channel *c)
 	c->rx_at = wire_take(plan, c->rx_wire, wire_rx_bytes(c->frame_bits, c->lane_slots));
 }
 
+/* What outlives a generation of an xdp device's driver: two line pairs of words, and two bitmaps of
+ * its pool, one a direction. */
+static void layout_device(struct plan *plan, uint32_t device)
+{
+	struct plan_device *d = &plan->device[device];
+
+	d->region = PLAN_NONE;
+	if (d->kind != VANITY_GRANT_XDP || d->shard == PLAN_NONE)
+		return;
+	d->region = region_add(plan, PLAN_REGION_DEVICE, d->shard, device);
+	region_size(plan, d->region,
+		    2 * WIRE_LINE + 2 * wire_bitmap_bytes(plan->pool[d->pool].frame_count), false);
+}
+
 void plan_layout(struct plan *plan)
 {
 	for (uint32_t i = 0; i < plan->shard_count; i++) {
@@ -90,4 +106,6 @@ void plan_layout(struct plan *plan)
 		p->region = region_add(plan, PLAN_REGION_POOL, p->owner, i);
 		region_size(plan, p->region, (uint64_t)p->frame_count * p->frame_bytes, true);
 	}
+	for (uint32_t i = 0; i < plan->device_count; i++)
+		layout_device(plan, i);
 }

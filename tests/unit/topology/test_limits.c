@@ -118,10 +118,36 @@ static void devices_up_to_256(void **state)
 		add("device d%u { backend = loop }\n", i);
 	accepted();
 	assert_int_equal(memory_result.device_count, VANITY_DEVICES_MAX);
-	assert_int_equal(memory_result.unbuilt_count, PLAN_UNBUILT_MAX);
-	assert_int_equal(memory_result.unbuilt_more, VANITY_DEVICES_MAX - PLAN_UNBUILT_MAX);
+	assert_int_equal(memory_result.unbuilt_count, 0);
 	add("device one-more { backend = loop }\n");
 	refused("too-many-blocks", 259, 1, "more than 256 blocks `device` [too-many-blocks]\n");
+}
+
+static void unbuilt_devices_are_listed_up_to_64_and_the_rest_counted(void **state)
+{
+	(void)state;
+	start();
+	for (uint32_t i = 0; i < VANITY_DEVICES_MAX; i++)
+		add("device d%u { backend = dpdk, match = \"net_null%u\" }\n", i, i);
+	accepted();
+	assert_int_equal(memory_result.unbuilt_count, PLAN_UNBUILT_MAX);
+	assert_int_equal(memory_result.unbuilt_more, VANITY_DEVICES_MAX - PLAN_UNBUILT_MAX);
+}
+
+static void devices_of_a_shard_up_to_8(void **state)
+{
+	(void)state;
+	start();
+	for (uint32_t i = 0; i <= VANITY_GRANTS_MAX; i++)
+		add("device d%u { backend = loop }\n", i);
+	add("shard s { program = nic, grant = [ d0, d1, d2, d3, d4, d5, d6, d7 ] }\n");
+	accepted();
+	assert_int_equal(memory_result.shard[0].grant_count, VANITY_GRANTS_MAX);
+	start();
+	for (uint32_t i = 0; i <= VANITY_GRANTS_MAX; i++)
+		add("device d%u { backend = loop }\n", i);
+	add("shard s { program = nic, grant = [ d0, d1, d2, d3, d4, d5, d6, d7, d8 ] }\n");
+	refused("too-many-grants", 12, 68, "shard `s` has more than 8 devices [too-many-grants]\n");
 }
 
 static void ports_of_a_shard_up_to_64(void **state)
@@ -354,6 +380,8 @@ int main(void)
 		cmocka_unit_test(channels_up_to_1024),
 		cmocka_unit_test(pools_up_to_256),
 		cmocka_unit_test(devices_up_to_256),
+		cmocka_unit_test(unbuilt_devices_are_listed_up_to_64_and_the_rest_counted),
+		cmocka_unit_test(devices_of_a_shard_up_to_8),
 		cmocka_unit_test(ports_of_a_shard_up_to_64),
 		cmocka_unit_test(options_of_a_system_up_to_1024),
 		cmocka_unit_test(rights_on_pools_up_to_4096),

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <vanity/grant.h>
+
 #include "core/cell.h"
 #include "core/wire.h"
 #include "memory.h"
@@ -174,20 +176,123 @@ static void the_demo_is_laid_out_to_the_byte(void **state)
 
 static void the_example_of_the_blueprint_is_valid_and_its_devices_unbuilt(void **state)
 {
-	static const char *const what[] = { "require: iommu = on", "device wan", "device lan",
-					    "shard rx: grant", "shard tx: grant" };
+	static const char *const what[] = { "require: iommu = on", "device wan", "device lan" };
 
 	(void)state;
 	assert_int_equal(memory_plan_file(&memory, TOPOLOGIES "/good", "edge.conf"), 0);
-	assert_int_equal(plan->unbuilt_count, 5);
-	for (uint32_t i = 0; i < 5; i++)
+	assert_int_equal(plan->unbuilt_count, 3);
+	for (uint32_t i = 0; i < 3; i++)
 		assert_string_equal(plan->unbuilt[i].what, what[i]);
-	assert_int_equal(plan->unbuilt[3].line, 16);
-	assert_int_equal(plan->unbuilt[3].column, 42);
+	assert_int_equal(plan->unbuilt[1].line, 8);
+	assert_int_equal(plan->unbuilt[1].column, 1);
 	assert_int_equal(plan->device[0].shard, 0);
+	assert_int_equal(plan->device[0].kind, VANITY_GRANT_NONE);
+	assert_int_equal(plan->device[0].region, PLAN_NONE);
 	assert_true(plan->device[0].peak_per_s == 14880000);
 	assert_int_equal(plan->housekeeping_last, 1);
 	assert_int_equal(plan->require_cores, PLAN_REQUIRE_ISOLATED);
+}
+
+static const struct plan_device *device(const char *name)
+{
+	for (uint32_t i = 0; i < plan->device_count; i++)
+		if (strcmp(plan->device[i].name, name) == 0)
+			return &plan->device[i];
+	fail_msg("no device %s", name);
+	return NULL;
+}
+
+static void devices_are_planned_as_their_backends_need_them(void **state)
+{
+	const struct plan_device *wan;
+
+	(void)state;
+	assert_int_equal(memory_plan_file(&memory, TOPOLOGIES, "good/devices.conf"), 0);
+	assert_int_equal(plan->unbuilt_count, 0);
+	wan = device("wan");
+	assert_int_equal(wan->kind, VANITY_GRANT_XDP);
+	assert_string_equal(wan->interface, "veth0");
+	assert_int_equal(wan->queue, 1);
+	assert_int_equal(wan->pool, plan_pool_find(plan, "frames"));
+	assert_int_equal(wan->shard, plan_shard_find(plan, "nic_wan"));
+	assert_int_equal(wan->keeps_fd, 1);
+	assert_int_equal(device("lan")->kind, VANITY_GRANT_TAP);
+	assert_string_equal(device("lan")->interface, "vanity0");
+	assert_int_equal(device("lan")->keeps_fd, 1);
+	assert_int_equal(device("lan")->pool, PLAN_NONE);
+	assert_int_equal(device("vpn")->kind, VANITY_GRANT_TUN);
+	assert_string_equal(device("vpn")->interface, "vanity1");
+	assert_int_equal(device("none")->kind, VANITY_GRANT_LOOP);
+	assert_int_equal(device("none")->keeps_fd, 0);
+	/* Granted to nobody: nobody's, and no error. */
+	assert_int_equal(device("spare")->shard, PLAN_NONE);
+}
+
+static void captures_have_paths_of_their_file_and_a_pace(void **state)
+{
+	(void)state;
+	assert_int_equal(memory_plan_file(&memory, TOPOLOGIES, "good/devices.conf"), 0);
+	assert_int_equal(device("playback")->kind, VANITY_GRANT_PCAP);
+	assert_string_equal(device("playback")->read, "good/captures/in.pcap");
+	assert_string_equal(device("playback")->write, "");
+	assert_int_equal(device("playback")->keeps_fd, 0);
+	assert_int_equal(device("playback")->pace, VANITY_PACE_RECORDED);
+	assert_string_equal(device("record")->write, "/var/tmp/out.pcapng");
+	assert_string_equal(device("record")->read, "");
+	assert_int_equal(device("record")->keeps_fd, 1);
+	assert_int_equal(device("record")->pace, VANITY_PACE_MAX);
+	assert_int_equal(device("both")->pace, VANITY_PACE_RATE);
+	assert_true(device("both")->pace_per_s == 10000);
+}
+
+static void grants_stand_in_the_order_of_their_list(void **state)
+{
+	static const char *const order[] = { "none", "both", "record", "vpn", "lan", "playback" };
+	const struct plan_shard *s;
+
+	(void)state;
+	assert_int_equal(memory_plan_file(&memory, TOPOLOGIES, "good/devices.conf"), 0);
+	s = &plan->shard[plan_shard_find(plan, "nic_lan")];
+	assert_int_equal(s->grant_count, 6);
+	for (uint32_t i = 0; i < 6; i++)
+		assert_string_equal(plan->device[s->grant[i]].name, order[i]);
+	assert_int_equal(plan->shard[plan_shard_find(plan, "nic_wan")].grant_count, 1);
+}
+
+static void only_an_xdp_device_has_memory_of_its_own_and_its_shard_alone_writes_it(void **state)
+{
+	const struct plan_region *r;
+	uint32_t count = 0;
+
+	(void)state;
+	assert_int_equal(memory_plan_file(&memory, TOPOLOGIES, "good/devices.conf"), 0);
+	for (uint32_t i = 0; i < plan->region_count; i++)
+		count += plan->region[i].kind == PLAN_REGION_DEVICE;
+	assert_int_equal(count, 1);
+	r = &plan->region[device("wan")->region];
+	assert_int_equal(r->kind, PLAN_REGION_DEVICE);
+	assert_int_equal(r->a, plan_shard_find(plan, "nic_wan"));
+	assert_int_equal(r->b, (uint32_t)(device("wan") - plan->device));
+	/* Two line pairs, and two bitmaps of 4096 frames: below a page. */
+	assert_int_equal(r->page_bytes, 4096);
+	assert_int_equal(r->bytes, 4096);
+	planned(TOP "shard nic { program = nic, grant = d }\n"
+		    "pool p { owner = nic, frames = 1048576, frame = 4KiB }\n"
+		    "device d { backend = xdp, match = \"netdev veth0\", dma = p:rw }\n");
+	assert_int_equal(plan->region[plan->device[0].region].page_bytes, 4096);
+	assert_int_equal(plan->region[plan->device[0].region].bytes, 2 * 131072 + 4096);
+}
+
+static void one_interface_may_give_each_queue_to_another_shard(void **state)
+{
+	(void)state;
+	planned(TOP
+		"shard a { program = nic, grant = d }\nshard b { program = nic, grant = e }\n"
+		"pool p { owner = a, frames = 64 }\npool q { owner = b, frames = 64, frame = 4KiB }\n"
+		"device d { backend = xdp, match = \"netdev veth0\", dma = p:rw }\n"
+		"device e { backend = xdp, match = \"netdev veth0\", queue = 1, dma = q:rw }\n");
+	assert_int_equal(plan->device[0].queue, 0);
+	assert_int_equal(plan->device[1].queue, 1);
 }
 
 static void channels_of_one_pair_share_its_two_wires(void **state)
@@ -355,6 +460,12 @@ int main(void)
 		cmocka_unit_test(what_a_block_says_stands_before_its_defaults),
 		cmocka_unit_test(the_demo_is_laid_out_to_the_byte),
 		cmocka_unit_test(the_example_of_the_blueprint_is_valid_and_its_devices_unbuilt),
+		cmocka_unit_test(devices_are_planned_as_their_backends_need_them),
+		cmocka_unit_test(captures_have_paths_of_their_file_and_a_pace),
+		cmocka_unit_test(grants_stand_in_the_order_of_their_list),
+		cmocka_unit_test(
+			only_an_xdp_device_has_memory_of_its_own_and_its_shard_alone_writes_it),
+		cmocka_unit_test(one_interface_may_give_each_queue_to_another_shard),
 		cmocka_unit_test(channels_of_one_pair_share_its_two_wires),
 		cmocka_unit_test(huge_pages_are_for_what_fills_half_of_one),
 		cmocka_unit_test(outputs_share_equally_what_their_lender_has),

@@ -40,6 +40,9 @@ static bool bind_right(const struct plan *plan, uint32_t region, uint32_t shard,
 			if (plan->wire[i].from == shard && plan->wire[i].to == r->b)
 				return true;
 		return false;
+	case PLAN_REGION_DEVICE:
+		*ret_right = PLAN_RW;
+		return r->a == shard;
 	default:
 		return false;
 	}
@@ -220,6 +223,31 @@ static void bind_fill_port(const struct plan *plan, uint32_t shard, uint32_t por
 			to->neighbour = i;
 }
 
+/* Devices in the order of `grant`; their descriptors follow the neighbours' eventfds. */
+static void bind_fill_grants(const struct plan *plan, uint32_t shard, struct bind *b,
+			     const struct bind_region *region, const uint32_t *pool_index,
+			     struct bind_grant *to)
+{
+	for (uint32_t i = 0; i < b->grant_count; i++) {
+		uint32_t device = plan->shard[shard].grant[i];
+		const struct plan_device *d = &plan->device[device];
+
+		to[i] = (struct bind_grant){
+			.kind = d->kind,
+			.device = device,
+			.pool = d->pool == PLAN_NONE ? PLAN_NONE : pool_index[d->pool],
+			.region = d->region == PLAN_NONE
+					  ? PLAN_NONE
+					  : bind_find_region(region, b->region_count, d->region),
+			.keeps_fd = d->keeps_fd,
+			.fd = PLAN_NONE,
+		};
+		memcpy(to[i].name, d->name, sizeof(d->name));
+		if (d->keeps_fd)
+			to[i].fd = bind_fd_grants(b) + b->grant_fd_count++;
+	}
+}
+
 /* Offsets of the parts for this shard; returns the size of the whole block. */
 static uint32_t bind_layout(const struct plan *plan, uint32_t shard, struct bind *b)
 {
@@ -231,6 +259,7 @@ static uint32_t bind_layout(const struct plan *plan, uint32_t shard, struct bind
 	b->pool_count = bind_fill_pools(plan, shard, NULL, 0, NULL, unused);
 	b->port_count = plan->shard[shard].port_count;
 	b->option_count = plan->shard[shard].option_count;
+	b->grant_count = plan->shard[shard].grant_count;
 	b->region_at = at;
 	at += b->region_count * (uint32_t)sizeof(struct bind_region);
 	b->neighbour_at = at;
@@ -242,6 +271,8 @@ static uint32_t bind_layout(const struct plan *plan, uint32_t shard, struct bind
 	at += b->port_count * (uint32_t)sizeof(struct bind_port);
 	b->option_at = at;
 	at += b->option_count * (uint32_t)sizeof(struct bind_option);
+	b->grant_at = at;
+	at += b->grant_count * (uint32_t)sizeof(struct bind_grant);
 	return (at + 7u) & ~7u;
 }
 
@@ -294,5 +325,6 @@ uint32_t plan_bind(const struct plan *plan, uint32_t shard, uint64_t hz, void *r
 		to->value = from->value;
 		to->numeric = from->numeric;
 	}
+	bind_fill_grants(plan, shard, b, region, pool_index, (void *)(block + b->grant_at));
 	return bytes;
 }

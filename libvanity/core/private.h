@@ -123,6 +123,9 @@ struct vanity_shard {
 	struct cell *cell;
 	const struct orders *orders;
 	wire_u64 *bell; /* ours */
+	void *const *base; /* of each region, in the order of the bind block */
+	struct vanity_grant *grant; /* the platform's; NULL without devices */
+	uint32_t grant_count;
 	void *carry;
 	const void *config;
 	size_t config_bytes;
@@ -244,5 +247,8 @@ void shard_sums(struct vanity_shard *self);
 
 /* shard.c */
 void shard_ring(struct vanity_shard *self);
+int shard_name_equal(const char *a, const char *b);
+/* Ends this generation with "<what><name>". */
+void shard_lookup_failed(struct vanity_shard *self, const char *what, const char *name);
 
 #endif

@@ -187,6 +187,7 @@ struct vanity_shard *shard_format(void *memory, const struct bind *bind, void *c
 	uint32_t rx = 0, tx = 0;
 
 	self->platform = platform;
+	self->base = base;
 	self->cell = base[BIND_CELL];
 	self->orders = base[BIND_ORDERS];
 	self->bell = base[BIND_BELL];
@@ -476,7 +477,7 @@ void vanity_wait(struct vanity_shard *self, uint64_t spin_ns)
 
 /* --- lookups ------------------------------------------------------------------------------- */
 
-static int name_equal(const char *a, const char *b)
+int shard_name_equal(const char *a, const char *b)
 {
 	while (*a && *a == *b) {
 		a++;
@@ -486,7 +487,7 @@ static int name_equal(const char *a, const char *b)
 }
 
 /* "no <what> NAME": the words of a lookup that failed, cut to what a cell keeps. */
-static void lookup_failed(struct vanity_shard *self, const char *what, const char *name)
+void shard_lookup_failed(struct vanity_shard *self, const char *what, const char *name)
 {
 	char words[CELL_WORDS_BYTES];
 	uint32_t n = 0;
@@ -502,27 +503,27 @@ static void lookup_failed(struct vanity_shard *self, const char *what, const cha
 struct vanity_rx *vanity_rx(struct vanity_shard *self, const char *port)
 {
 	for (uint32_t i = 0; i < self->rx_count; i++)
-		if (name_equal(self->rx[i].ch.bind->name, port))
+		if (shard_name_equal(self->rx[i].ch.bind->name, port))
 			return &self->rx[i];
-	lookup_failed(self, "the topology binds no input port ", port);
+	shard_lookup_failed(self, "the topology binds no input port ", port);
 	return NULL;
 }
 
 struct vanity_tx *vanity_tx(struct vanity_shard *self, const char *port)
 {
 	for (uint32_t i = 0; i < self->tx_count; i++)
-		if (name_equal(self->tx[i].ch.bind->name, port))
+		if (shard_name_equal(self->tx[i].ch.bind->name, port))
 			return &self->tx[i];
-	lookup_failed(self, "the topology binds no output port ", port);
+	shard_lookup_failed(self, "the topology binds no output port ", port);
 	return NULL;
 }
 
 struct vanity_pool *vanity_pool(struct vanity_shard *self, const char *name)
 {
 	for (uint32_t i = 0; i < self->pool_count; i++)
-		if (self->pool[i].owned && name_equal(self->pool[i].bind->name, name))
+		if (self->pool[i].owned && shard_name_equal(self->pool[i].bind->name, name))
 			return &self->pool[i];
-	lookup_failed(self, "this shard owns no pool ", name);
+	shard_lookup_failed(self, "this shard owns no pool ", name);
 	return NULL;
 }
 
@@ -567,7 +568,7 @@ uint32_t vanity_tx_slot_bytes(const struct vanity_tx *tx)
 static const struct bind_option *shard_option(struct vanity_shard *self, const char *name)
 {
 	for (uint32_t i = 0; i < self->bind->option_count; i++)
-		if (name_equal(bind_options(self->bind)[i].name, name))
+		if (shard_name_equal(bind_options(self->bind)[i].name, name))
 			return &bind_options(self->bind)[i];
 	return NULL;
 }
@@ -586,7 +587,7 @@ uint64_t vanity_option_u64(struct vanity_shard *self, const char *name, uint64_t
 	if (!o)
 		return otherwise;
 	if (!o->numeric)
-		lookup_failed(self, "not a number: option ", name);
+		shard_lookup_failed(self, "not a number: option ", name);
 	return o->value;
 }
 

@@ -62,8 +62,8 @@ struct vanity_shard *shard_format(void *memory, const struct bind *bind, void *c
 
 /**
  * shard_grants() - the devices, before shard_park()
- * @grant: one for each bind_grants(), in that order. The platform fills name, facts, data, windows,
- *         calls and context; core fills keep and pool from the bind block.
+ * @grant: one for each bind_grants(), in that order. The platform fills facts, data, windows, calls
+ *         and context; core fills name, keep and pool from the bind block.
  * Owner: must outlive the shard.
  */
 void shard_grants(struct vanity_shard *self, struct vanity_grant *grant);

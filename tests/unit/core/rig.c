@@ -57,6 +57,23 @@ static uint32_t lane_slots(const struct rig_spec *spec, uint32_t channel, uint32
 	return slots;
 }
 
+static void plan_device(struct plan *p, uint32_t device, uint32_t kind, uint32_t shard,
+			uint32_t keeps_fd)
+{
+	struct plan_device *d = &p->device[p->device_count++];
+	struct plan_shard *s = &p->shard[shard];
+
+	snprintf(d->name, sizeof(d->name), "d%u", device);
+	d->kind = kind;
+	d->shard = shard;
+	d->keeps_fd = keeps_fd;
+	d->pool = PLAN_NONE;
+	s->grant[s->grant_count++] = device;
+	for (uint32_t i = 0; kind == VANITY_GRANT_XDP && i < p->pool_count; i++)
+		if (p->pool[i].owner == shard && d->pool == PLAN_NONE)
+			d->pool = i;
+}
+
 static struct plan *plan_new(const struct rig_spec *spec)
 {
 	struct plan *p = calloc(1, sizeof(*p));
@@ -113,6 +130,9 @@ static struct plan *plan_new(const struct rig_spec *spec)
 		plan_end(p, i, c->producer, 1);
 		plan_end(p, i, c->consumer, 0);
 	}
+	for (uint32_t i = 0; i < VANITY_GRANTS_MAX && spec->device[i].kind; i++)
+		plan_device(p, i, spec->device[i].kind, spec->device[i].owner,
+			    spec->device[i].keeps_fd);
 	plan_layout(p);
 	return p;
 }
@@ -231,6 +251,10 @@ void rig_raise(struct rig *r, uint32_t shard)
 	wire_store(&s->orders->go, 0);
 	s->memory = memory_new(shard_footprint(s->block, &no_carry));
 	s->self = shard_format(s->memory, s->block, s->base, &no_carry, NULL, 0, &s->platform);
+	for (uint32_t i = 0; i < VANITY_GRANTS_MAX; i++)
+		s->grant[i] = (struct vanity_grant){ .facts = &r->facts };
+	if (s->block->grant_count > 0)
+		shard_grants(s->self, s->grant);
 	s->state = RIG_PARKED;
 	s->hand_count = 0;
 }

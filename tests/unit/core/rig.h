@@ -49,6 +49,9 @@ struct rig_spec {
 	struct {
 		uint32_t from, to, slots, pools, lend, full, slot_bytes;
 	} channel[RIG_CHANNELS]; /* ends at the first without slots */
+	struct {
+		uint32_t kind, owner, keeps_fd; /* xdp: of the owner's first pool */
+	} device[VANITY_GRANTS_MAX]; /* ends at the first without a kind */
 	uint32_t restart_max; /* 0: 1000 */
 	uint32_t restart_then;
 };
@@ -64,6 +67,7 @@ struct rig_shard {
 	struct cell *cell;
 	struct orders *orders;
 	struct shard_platform platform;
+	struct vanity_grant grant[VANITY_GRANTS_MAX];
 	enum rig_state state;
 	uint32_t number, generation; /* of the process */
 	uint32_t waits, wakes, readies;
@@ -90,6 +94,7 @@ struct rig {
 	char words[CELL_WORDS_BYTES + 1]; /* last words of that fault */
 	uint32_t faulted; /* shard */
 	uint32_t verify; /* number of the last question */
+	struct vanity_grant_facts facts; /* of every device */
 };
 
 struct rig *rig_new(const struct rig_spec *spec);

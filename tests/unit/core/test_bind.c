@@ -15,6 +15,11 @@ static const struct rig_spec spec = {
 		     { 2, 3, .slots = 32, .pools = RIG_POOL0 | RIG_POOL1, .lend = 12 },
 		     { 3, 4, .slots = 4, .slot_bytes = 8 },
 		     { 4, 3, .slots = 4, .slot_bytes = 64 } },
+	.device = { { VANITY_GRANT_PCAP, 1, .keeps_fd = 1 },
+		    { VANITY_GRANT_XDP, 1, .keeps_fd = 1 },
+		    { VANITY_GRANT_LOOP, 1, .keeps_fd = 0 },
+		    { VANITY_GRANT_TAP, 4, .keeps_fd = 1 },
+		    { VANITY_GRANT_TUN, 1, .keeps_fd = 1 } },
 };
 
 /* What the plan gives a shard, from the plan's own tables. */
@@ -40,6 +45,8 @@ static bool may_see(const struct plan *plan, uint32_t shard, uint32_t region, ui
 	case PLAN_REGION_ORDERS:
 		*ret_right = PLAN_RO;
 		return q->b == shard;
+	case PLAN_REGION_DEVICE:
+		return q->a == shard;
 	default: /* a bell: its own and its neighbours' */
 		for (uint32_t i = 0; i < plan->channel_count; i++) {
 			const struct plan_channel *c = &plan->channel[i];
@@ -156,6 +163,57 @@ static void both_ends_of_a_channel_agree_and_lie_within_their_wires(void **state
 	rig_free(r);
 }
 
+static void descriptors_of_devices_follow_the_neighbours_in_the_order_of_grants(void **state)
+{
+	/* d0, d1, d2 and d4 are shard 1's; it has one neighbour. */
+	static const uint32_t kind[] = { VANITY_GRANT_PCAP, VANITY_GRANT_XDP, VANITY_GRANT_LOOP,
+					 VANITY_GRANT_TUN };
+	static const uint32_t fd[] = { BIND_FD_NEIGHBOURS + 1, BIND_FD_NEIGHBOURS + 2, PLAN_NONE,
+				       BIND_FD_NEIGHBOURS + 3 };
+	struct rig *r = rig_new(&spec);
+	const struct bind *b = r->shard[1].block;
+
+	(void)state;
+	assert_int_equal(b->neighbour_count, 1);
+	assert_int_equal(b->grant_count, 4);
+	assert_int_equal(b->grant_fd_count, 3);
+	for (uint32_t i = 0; i < 4; i++) {
+		const struct bind_grant *g = &bind_grants(b)[i];
+
+		assert_int_equal(g->kind, kind[i]);
+		assert_int_equal(g->fd, fd[i]);
+		assert_int_equal(g->keeps_fd, fd[i] != PLAN_NONE);
+		assert_string_equal(g->name, r->plan->device[g->device].name);
+		assert_int_equal(r->plan->device[g->device].shard, 1);
+	}
+	assert_int_equal(bind_fd_grants(b), BIND_FD_NEIGHBOURS + 1);
+	assert_int_equal(bind_fd_regions(b), BIND_FD_NEIGHBOURS + 4);
+	assert_int_equal(bind_fd_facts(b), BIND_FD_NEIGHBOURS + 4 + b->region_count);
+	assert_int_equal(r->shard[0].block->grant_count, 0);
+	assert_int_equal(bind_fd_regions(r->shard[0].block), bind_fd_grants(r->shard[0].block));
+	rig_free(r);
+}
+
+static void an_xdp_device_has_the_plans_pool_and_its_own_memory_and_others_have_neither(
+	void **state)
+{
+	struct rig *r = rig_new(&spec);
+	const struct bind *b = r->shard[1].block;
+	const struct bind_grant *g = bind_grants(b);
+
+	(void)state;
+	assert_string_equal(bind_pools(b)[g[1].pool].name, "p1");
+	assert_int_equal(bind_regions(b)[g[1].region].region, r->plan->device[1].region);
+	assert_int_equal(bind_regions(b)[g[1].region].right, PLAN_RW);
+	for (uint32_t i = 0; i < 4; i++) {
+		if (i == 1)
+			continue;
+		assert_int_equal(g[i].pool, PLAN_NONE);
+		assert_int_equal(g[i].region, PLAN_NONE);
+	}
+	rig_free(r);
+}
+
 static void a_statement_has_room_for_all_that_honest_shards_may_say(void **state)
 {
 	/* Two ways of a pool meet at 3; above them any number can be honest. */
@@ -188,6 +246,10 @@ int main(void)
 		cmocka_unit_test(a_shard_gets_each_region_with_the_plans_right_and_no_other),
 		cmocka_unit_test(a_block_is_written_whole_or_not_at_all),
 		cmocka_unit_test(both_ends_of_a_channel_agree_and_lie_within_their_wires),
+		cmocka_unit_test(
+			descriptors_of_devices_follow_the_neighbours_in_the_order_of_grants),
+		cmocka_unit_test(
+			an_xdp_device_has_the_plans_pool_and_its_own_memory_and_others_have_neither),
 		cmocka_unit_test(a_statement_has_room_for_all_that_honest_shards_may_say),
 	};
 

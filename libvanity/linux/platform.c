@@ -30,7 +30,8 @@ static struct __kernel_timespec ticks_to_time(uint64_t ticks, uint64_t hz)
 static void platform_wait(void *context, const wire_u64 *bell, uint64_t old, uint64_t deadline)
 {
 	const struct start *start = context;
-	struct pollfd poll = { .fd = BIND_FD_EVENT, .events = POLLIN };
+	struct pollfd poll[1 + VANITY_GRANTS_MAX] = { { .fd = BIND_FD_EVENT, .events = POLLIN } };
+	uint32_t devices = start->bind->grant_count;
 	struct __kernel_timespec time;
 	uint64_t now, count;
 
@@ -39,10 +40,16 @@ static void platform_wait(void *context, const wire_u64 *bell, uint64_t old, uin
 	now = arch_cycles();
 	if (now >= deadline)
 		return;
+	if (devices != 0)
+		deadline = devices_arm(start->device, devices, now, deadline, &poll[1]);
 	time = ticks_to_time(deadline - now, start->bind->hz);
 	/* A wake between the look above and this call stays in the eventfd's count: not lost. */
-	if (CALL_5(__NR_ppoll, &poll, 1, &time, NULL, 8) > 0)
+	if (CALL_5(__NR_ppoll, poll, 1 + start->polled_count, &time, NULL, 8) > 0 &&
+	    poll[0].revents != 0)
 		CALL_3(__NR_read, BIND_FD_EVENT, &count, sizeof(count));
+	if (devices != 0)
+		devices_woken(start->device, devices,
+			      arch_cycles() + start->bind->hz / 1000 * DEVICE_FAILED_MS, &poll[1]);
 }
 
 static void platform_wake(void *context, uint32_t neighbour)
@@ -64,7 +71,7 @@ static void platform_ready(void *context)
 	/* The others were closed when they were mapped; this holds whatever happened since. */
 	CALL_3(__NR_close_range, 0, BIND_FD_EVENT - 1, 0);
 	CALL_3(__NR_close_range, BIND_FD_CONFIG, BIND_FD_CONFIG, 0);
-	CALL_3(__NR_close_range, BIND_FD_NEIGHBOURS + facts.neighbour_count, ~0u, 0);
+	CALL_3(__NR_close_range, bind_fd_regions(start->bind), ~0u, 0);
 	program.len = (unsigned short)filter_make(FILTER_STEADY, &facts, code);
 	if (CALL_3(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0)
 		call_exit(START_EXIT_FILTER);

@@ -149,10 +149,42 @@ static const struct bind *bind_take(void)
 	return bind;
 }
 
+/* What the privileged side found out about each device. */
+struct facts {
+	const struct vanity_grant_facts *of[VANITY_GRANTS_MAX];
+};
+
+static void facts_take(const struct bind *bind, struct facts *ret)
+{
+	if (bind->grant_count > VANITY_GRANTS_MAX)
+		call_exit(START_EXIT_BIND);
+	for (uint32_t i = 0; i < bind->grant_count; i++) {
+		uint64_t bytes;
+
+		ret->of[i] = map_file((int)(bind_fd_facts(bind) + i), &bytes, START_EXIT_GRANT);
+		if (!device_facts_possible(&bind_grants(bind)[i], ret->of[i], bytes))
+			call_exit(START_EXIT_GRANT);
+	}
+}
+
 /* Lay everything out twice: once to measure, once to map. */
 struct layout {
 	uint64_t stack, fault_stack, fault_stack_bytes, start, start_bytes;
 };
+
+/* Byte offsets of what stands behind struct start and its base[]. */
+struct head {
+	uint64_t grant_at, device_at, bytes;
+};
+
+static struct head head_of(const struct bind *bind)
+{
+	struct head h = { .grant_at = sizeof(struct start) + bind->region_count * sizeof(void *) };
+
+	h.device_at = h.grant_at + bind->grant_count * sizeof(struct vanity_grant);
+	h.bytes = align_up(h.device_at + bind->grant_count * sizeof(struct device), WIRE_LINE);
+	return h;
+}
 
 static void layout_private(struct layout *l, struct room *room)
 {
@@ -166,37 +198,66 @@ static uint64_t region_align(const struct bind_region *region, uint64_t page_byt
 	return region->page_bytes > page_bytes ? region->page_bytes : page_bytes;
 }
 
-static struct start *memory_map(const struct bind *bind, uint64_t page_bytes,
-				uint64_t signal_bytes, uint64_t *ret_stack_top)
+/* Room for the windows of all devices; mapped there once @start is. */
+static void layout_windows(const struct bind *bind, const struct facts *facts, struct room *room,
+			   struct start *start)
+{
+	for (uint32_t i = 0; i < bind->grant_count; i++) {
+		for (uint32_t w = 0; w < VANITY_RINGS; w++) {
+			uint64_t bytes = device_window_bytes(facts->of[i], w), at;
+
+			if (bytes == 0)
+				continue;
+			at = room_take(room, bytes, room->page_bytes);
+			if (start == NULL)
+				continue;
+			if (!device_window_map(&bind_grants(bind)[i], w, at, bytes))
+				call_exit(START_EXIT_GRANT);
+			start->grant[i].window[w] = (struct vanity_window){ (void *)at, bytes };
+		}
+	}
+}
+
+/* Everything measured, then reserved in one piece. Return: its first byte, aligned. */
+static uint64_t memory_reserve(const struct bind *bind, const struct facts *facts, struct layout *l,
+			       uint64_t page_bytes)
 {
 	const struct bind_region *region = bind_regions(bind);
-	uint64_t head_bytes = align_up(sizeof(struct start) + bind->region_count * sizeof(void *),
-				       WIRE_LINE);
-	uint64_t private_bytes = shard_footprint(bind, &vanity_carry_info);
-	struct layout l = {
-		.fault_stack_bytes = align_up(START_FAULT_STACK_BYTES + signal_bytes, page_bytes),
-		.start_bytes = align_up(head_bytes + private_bytes, page_bytes),
-	};
 	struct room room = { 0, page_bytes };
 	uint64_t align_max = page_bytes;
-	struct start *start;
 	long at;
 
-	if (private_bytes > bind->memory_bytes)
-		call_exit(START_EXIT_MEMORY);
-	layout_private(&l, &room);
+	layout_private(l, &room);
 	for (uint32_t i = 0; i < bind->region_count; i++) {
 		uint64_t align = region_align(&region[i], page_bytes);
 
 		room_take(&room, region[i].bytes, align);
 		align_max = align > align_max ? align : align_max;
 	}
+	layout_windows(bind, facts, &room, NULL);
 	at = CALL_6(__NR_mmap, NULL, room.at + page_bytes + align_max, PROT_NONE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (call_failed(at))
 		call_exit(START_EXIT_MEMORY);
+	return align_up((uint64_t)at, align_max);
+}
 
-	room.at = align_up((uint64_t)at, align_max);
+static struct start *memory_map(const struct bind *bind, const struct facts *facts,
+				uint64_t page_bytes, uint64_t signal_bytes, uint64_t *ret_stack_top)
+{
+	const struct bind_region *region = bind_regions(bind);
+	struct head head = head_of(bind);
+	uint64_t private_bytes = shard_footprint(bind, &vanity_carry_info);
+	struct layout l = {
+		.fault_stack_bytes = align_up(START_FAULT_STACK_BYTES + signal_bytes, page_bytes),
+		.start_bytes = align_up(head.bytes + private_bytes, page_bytes),
+	};
+	struct room room = { 0, page_bytes };
+	struct start *start;
+
+	if (private_bytes > bind->memory_bytes)
+		call_exit(START_EXIT_MEMORY);
+	room.at = memory_reserve(bind, facts, &l, page_bytes);
 	layout_private(&l, &room);
 	map_private(l.stack, START_STACK_BYTES);
 	map_private(l.fault_stack, l.fault_stack_bytes);
@@ -205,14 +266,21 @@ static struct start *memory_map(const struct bind *bind, uint64_t page_bytes,
 	for (uint32_t i = 0; i < bind->region_count; i++) {
 		uint64_t base = room_take(&room, region[i].bytes, region_align(&region[i], page_bytes));
 
-		map_region(base, &region[i],
-			   (int)(BIND_FD_NEIGHBOURS + bind->neighbour_count + i));
+		map_region(base, &region[i], (int)(bind_fd_regions(bind) + i));
 		start->base[i] = (void *)base;
 	}
 	start->bind = bind;
-	start->memory = (void *)(l.start + head_bytes);
+	start->memory = (void *)(l.start + head.bytes);
 	start->fault_stack = (void *)l.fault_stack;
 	start->fault_stack_bytes = l.fault_stack_bytes;
+	start->grant = (struct vanity_grant *)(l.start + head.grant_at);
+	start->device = (struct device *)(l.start + head.device_at);
+	for (uint32_t i = 0; i < bind->grant_count; i++) {
+		device_make(&start->device[i], &bind_grants(bind)[i], facts->of[i],
+			    &start->grant[i]);
+		start->polled_count += start->device[i].polled;
+	}
+	layout_windows(bind, facts, &room, start);
 	*ret_stack_top = l.stack + START_STACK_BYTES;
 	return start;
 }
@@ -227,6 +295,8 @@ __attribute__((noreturn)) static void start_main(void *context)
 	fault_handlers(start);
 	start->shard = shard_format(start->memory, start->bind, start->base, &vanity_carry_info,
 				    start->config, start->config_bytes, &start->platform);
+	if (start->bind->grant_count != 0)
+		shard_grants(start->shard, start->grant);
 	shard_park(start->shard);
 	shard_adopt(start->shard);
 	code = vanity_main(start->shard);
@@ -257,6 +327,7 @@ void start_entry(const uint64_t *stack)
 	uint64_t page_bytes, stack_top, config_bytes;
 	const struct bind *bind;
 	const void *config;
+	struct facts facts;
 	struct start *start;
 
 	image_relocate();
@@ -264,14 +335,17 @@ void start_entry(const uint64_t *stack)
 	image_settle(page_bytes);
 	bind = bind_take();
 	config = map_file(BIND_FD_CONFIG, &config_bytes, START_EXIT_CONFIG);
-	start = memory_map(bind, page_bytes, auxiliary(stack, AT_MINSIGSTKSZ, 0), &stack_top);
+	facts_take(bind, &facts);
+	start = memory_map(bind, &facts, page_bytes, auxiliary(stack, AT_MINSIGSTKSZ, 0),
+			   &stack_top);
 	start->config = config;
 	start->config_bytes = config_bytes;
 
 	/* What is mapped needs no descriptor, and a read-only one could be opened again for writing
-	 * by whoever finds a way to a file system: all are closed but the eventfds. */
+	 * by whoever finds a way to a file system: all are closed but the eventfds and those that
+	 * a device is driven by. */
 	CALL_3(__NR_close_range, BIND_FD_BLOCK, BIND_FD_BLOCK, 0);
 	CALL_3(__NR_close_range, BIND_FD_CONFIG, BIND_FD_CONFIG, 0);
-	CALL_3(__NR_close_range, BIND_FD_NEIGHBOURS + bind->neighbour_count, ~0u, 0);
+	CALL_3(__NR_close_range, bind_fd_regions(bind), ~0u, 0);
 	arch_stack_call((void *)stack_top, start_main_call, start);
 }

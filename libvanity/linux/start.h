@@ -5,8 +5,9 @@
  *      kernel    maps the image (a sealed memfd), leaves descriptors 3.. (core/bind.h)
  *        |
  *      start_entry()     relocate ourselves, take write access from what was relocated
- *        |               map the bind block, config, regions, private memory; all of it present
- *        |               give up every descriptor but the eventfds
+ *        |               map the bind block, config, facts and windows of devices, regions, private
+ *        |               memory; all of it present
+ *        |               give up every descriptor but the eventfds and those that devices keep
  *        |               change to a stack of our own
  *      start_main()      fault handlers, shard_format, shard_park, shard_adopt
  *        |
@@ -15,7 +16,7 @@
  * One reservation holds everything, so that nothing lies next to anything by accident:
  *
  *      | guard | stack | guard | fault stack | guard | struct start, private memory | guard |
- *      | region 0 | guard | region 1 | guard | ...
+ *      | region 0 | guard | region 1 | guard | ... | window 0 of device 0 | guard | ...
  *
  * Guards are pages without rights. The fault handler finds struct start through the fault stack's
  * first word, so that this floor has no globals either.
@@ -29,6 +30,7 @@
 
 #include "core/bind.h"
 #include "core/shard.h"
+#include "linux/device.h"
 
 #define START_STACK_BYTES (64u << 10)
 #define START_FAULT_STACK_BYTES (8u << 10) /* plus what the CPU's registers need */
@@ -42,6 +44,7 @@ enum start_exit {
 	START_EXIT_REGION = 75, /* a region could not be mapped */
 	START_EXIT_HANDLER = 76,
 	START_EXIT_FILTER = 77, /* the steady filter was refused */
+	START_EXIT_GRANT = 78, /* a device's facts cannot be true, or its rings cannot be mapped */
 };
 
 struct start {
@@ -53,6 +56,9 @@ struct start {
 	void *fault_stack;
 	uint64_t fault_stack_bytes;
 	struct shard_platform platform;
+	uint32_t polled_count; /* devices that take part in a sleep */
+	struct vanity_grant *grant; /* one for each of the bind block */
+	struct device *device; /* likewise */
 	void *base[]; /* of each region */
 };
 

@@ -12,6 +12,7 @@
 
 #include <linux/seccomp.h>
 
+#include "core/bind.h"
 #include "linux/call.h"
 #include "linux/shard_filter.h"
 
@@ -57,11 +58,11 @@ static uint32_t run(const struct sock_filter *code, uint32_t count, const struct
 	return 0;
 }
 
-static int passes_on(enum filter_kind kind, uint32_t machine, long nr, const uint64_t args[6])
+static int passes_for(const struct filter_facts *facts, enum filter_kind kind, uint32_t machine,
+		      long nr, const uint64_t args[6])
 {
-	struct filter_facts facts = { .image_fd = IMAGE_FD, .neighbour_count = NEIGHBOURS };
 	struct sock_filter code[FILTER_INSTRUCTIONS_MAX];
-	uint32_t count = filter_make(kind, &facts, code), answer;
+	uint32_t count = filter_make(kind, facts, code), answer;
 	struct seccomp_data data = { .nr = (int)nr, .arch = machine };
 
 	assert_in_range(count, 1, FILTER_INSTRUCTIONS_MAX);
@@ -70,6 +71,25 @@ static int passes_on(enum filter_kind kind, uint32_t machine, long nr, const uin
 	assert_true(answer == SECCOMP_RET_ALLOW || answer == SECCOMP_RET_KILL_PROCESS);
 	return answer == SECCOMP_RET_ALLOW;
 }
+
+static int passes_on(enum filter_kind kind, uint32_t machine, long nr, const uint64_t args[6])
+{
+	const struct filter_facts facts = { .image_fd = IMAGE_FD, .neighbour_count = NEIGHBOURS };
+
+	return passes_for(&facts, kind, machine, nr, args);
+}
+
+/* Neighbours are 6 and 7; devices: 8 a socket, 9 and 10 a tap and a tun, 11 a capture, 12 a tap. */
+static const struct filter_facts granted = {
+	.image_fd = IMAGE_FD,
+	.neighbour_count = NEIGHBOURS,
+	.grant_fd_count = 5,
+	.grant_kind = { VANITY_GRANT_XDP, VANITY_GRANT_TAP, VANITY_GRANT_TUN, VANITY_GRANT_PCAP,
+			VANITY_GRANT_TAP },
+};
+
+#define GRANTED(nr, ...)                                                                           \
+	passes_for(&granted, FILTER_STEADY, ARCH_AUDIT, nr, (const uint64_t[6]){ __VA_ARGS__ })
 
 #define PASSES(kind, nr, ...) passes_on(kind, ARCH_AUDIT, nr, (const uint64_t[6]){ __VA_ARGS__ })
 
@@ -98,6 +118,107 @@ static void only_the_own_eventfd_is_read_and_only_neighbours_are_written(void **
 		assert_false(PASSES(kind, __NR_write, 5, 0x1000, 8));
 		assert_false(PASSES(kind, __NR_write, 8, 0x1000, 8));
 		assert_false(PASSES(kind, __NR_write, 6, 0x1000, 1ull << 32 | 8));
+	}
+}
+
+static void a_shard_with_devices_sleeps_on_exactly_those_that_can_be_polled(void **state)
+{
+	(void)state;
+	/* Its own, the socket, three taps and tuns; a capture is never waited for. */
+	assert_true(GRANTED(__NR_ppoll, 0x1000, 5, 0x2000, 0, 8));
+	assert_false(GRANTED(__NR_ppoll, 0x1000, 1, 0x2000, 0, 8));
+	assert_false(GRANTED(__NR_ppoll, 0x1000, 4, 0x2000, 0, 8));
+	assert_false(GRANTED(__NR_ppoll, 0x1000, 6, 0x2000, 0, 8));
+	assert_false(GRANTED(__NR_ppoll, 0x1000, 1ull << 32 | 5, 0x2000, 0, 8));
+	assert_false(GRANTED(__NR_ppoll, 0x1000, 5, 0x2000, 0x3000, 8));
+}
+
+static void a_socket_is_kicked_and_nothing_is_sent_through_it(void **state)
+{
+	(void)state;
+	assert_true(GRANTED(__NR_sendto, 8, 0, 0, 0x40, 0, 0));
+	for (uint64_t fd = 0; fd < 14; fd++)
+		assert_int_equal(GRANTED(__NR_sendto, fd, 0, 0, 0x40, 0, 0), fd == 8);
+	assert_false(GRANTED(__NR_sendto, 8, 0x1000, 0, 0x40, 0, 0)); /* data */
+	assert_false(GRANTED(__NR_sendto, 8, 1ull << 32, 0, 0x40, 0, 0));
+	assert_false(GRANTED(__NR_sendto, 8, 0, 1, 0x40, 0, 0));
+	assert_false(GRANTED(__NR_sendto, 8, 0, 1ull << 32, 0x40, 0, 0));
+	assert_false(GRANTED(__NR_sendto, 8, 0, 0, 0, 0, 0)); /* would block */
+	assert_false(GRANTED(__NR_sendto, 8, 0, 0, 0x41, 0, 0)); /* MSG_OOB */
+	assert_false(GRANTED(__NR_sendto, 8, 0, 0, 0x40, 0x1000, 0)); /* to somebody */
+	assert_false(GRANTED(__NR_sendto, 8, 0, 0, 0x40, 1ull << 32, 0));
+	assert_false(GRANTED(__NR_sendto, 8, 0, 0, 0x40, 0, 16));
+	assert_false(GRANTED(__NR_read, 8, 0x1000, 64));
+	assert_false(GRANTED(__NR_write, 8, 0x1000, 64));
+}
+
+static void packets_are_read_from_taps_and_written_to_taps_and_captures(void **state)
+{
+	(void)state;
+	for (uint64_t fd = 0; fd < 14; fd++) {
+		int tap = fd == 9 || fd == 10 || fd == 12;
+
+		assert_int_equal(GRANTED(__NR_read, fd, 0x1000, 2048), tap);
+		assert_int_equal(GRANTED(__NR_write, fd, 0x1000, 2048), tap || fd == 11);
+		/* Eventfds keep their own rules. */
+		assert_int_equal(GRANTED(__NR_read, fd, 0x1000, 8), tap || fd == 4);
+		assert_int_equal(GRANTED(__NR_write, fd, 0x1000, 8),
+				 tap || fd == 11 || fd == 6 || fd == 7);
+	}
+	assert_false(GRANTED(__NR_sendto, 9, 0, 0, 0x40, 0, 0));
+	/* No other way of reading or writing, and nothing that takes a descriptor apart. */
+	assert_false(GRANTED(__NR_readv, 9, 0x1000, 1));
+	assert_false(GRANTED(__NR_writev, 11, 0x1000, 1));
+	assert_false(GRANTED(__NR_ioctl, 9, 0x400454ca, 0x1000));
+	assert_false(GRANTED(__NR_ftruncate, 11, 0));
+	assert_false(GRANTED(__NR_lseek, 11, 0, 0));
+	assert_false(GRANTED(__NR_fcntl, 9, 4, 0));
+	assert_false(GRANTED(__NR_setsockopt, 8, 283, 1));
+}
+
+static void a_shard_without_devices_has_none_of_their_calls(void **state)
+{
+	(void)state;
+	for (uint64_t fd = 0; fd < 14; fd++) {
+		assert_false(PASSES(FILTER_STEADY, __NR_sendto, fd, 0, 0, 0x40, 0, 0));
+		assert_false(PASSES(FILTER_STEADY, __NR_read, fd, 0x1000, 2048));
+		assert_false(PASSES(FILTER_STEADY, __NR_write, fd, 0x1000, 2048));
+	}
+}
+
+/* Kinds in turn make the most rows. */
+static void the_largest_filters_fit(void **state)
+{
+	static const uint32_t kind[][2] = { { VANITY_GRANT_XDP, VANITY_GRANT_TAP },
+					    { VANITY_GRANT_TAP, VANITY_GRANT_PCAP },
+					    { VANITY_GRANT_XDP, VANITY_GRANT_PCAP },
+					    { VANITY_GRANT_XDP, VANITY_GRANT_XDP } };
+	struct sock_filter code[FILTER_INSTRUCTIONS_MAX];
+
+	(void)state;
+	for (uint32_t k = 0; k < 4; k++) {
+		struct filter_facts facts = { .neighbour_count = 63, .grant_fd_count = 8 };
+
+		for (uint32_t i = 0; i < VANITY_GRANTS_MAX; i++)
+			facts.grant_kind[i] = kind[k][i % 2];
+		assert_in_range(filter_make(FILTER_START, &facts, code), 1,
+				FILTER_INSTRUCTIONS_MAX);
+		for (uint64_t i = 0; i < VANITY_GRANTS_MAX; i++) {
+			uint64_t fd = BIND_FD_NEIGHBOURS + 63 + i;
+			uint32_t is = kind[k][i % 2];
+			const uint64_t kick[6] = { fd, 0, 0, 0x40, 0, 0 };
+			const uint64_t move[6] = { fd, 0x1000, 1500 };
+
+			assert_int_equal(passes_for(&facts, FILTER_START, ARCH_AUDIT, __NR_sendto,
+						    kick),
+					 is == VANITY_GRANT_XDP);
+			assert_int_equal(passes_for(&facts, FILTER_START, ARCH_AUDIT, __NR_read,
+						    move),
+					 is == VANITY_GRANT_TAP);
+			assert_int_equal(passes_for(&facts, FILTER_START, ARCH_AUDIT, __NR_write,
+						    move),
+					 is != VANITY_GRANT_XDP);
+		}
 	}
 }
 
@@ -164,12 +285,23 @@ static void a_shard_without_neighbours_writes_nothing(void **state)
 	assert_int_equal(run(code, count, &data), SECCOMP_RET_KILL_PROCESS);
 }
 
-/* docs/isolation.md prints both tables, in order. */
+/* docs/isolation.md prints the tables, in order: start, steady, and steady with devices. */
 static void the_page_says_what_the_filters_say(void **state)
 {
+	static const struct filter_facts plain = { .neighbour_count = 1 };
+	static const struct filter_facts devices = {
+		.neighbour_count = 1,
+		.grant_fd_count = 3,
+		.grant_kind = { VANITY_GRANT_XDP, VANITY_GRANT_TAP, VANITY_GRANT_PCAP },
+	};
+	static const struct {
+		enum filter_kind kind;
+		const struct filter_facts *facts;
+	} table[] = { { FILTER_START, &plain },
+		      { FILTER_STEADY, &plain },
+		      { FILTER_STEADY, &devices } };
 	char *text = calloc(1, 1 << 16), line[256];
 	FILE *f = fopen(ISOLATION_PAGE, "r");
-	const struct filter_facts facts = { .neighbour_count = 1 };
 	const char *at = text;
 	struct filter_line l;
 
@@ -177,11 +309,11 @@ static void the_page_says_what_the_filters_say(void **state)
 	assert_non_null(f);
 	assert_in_range(fread(text, 1, (1 << 16) - 1, f), 1, (1 << 16) - 2);
 	fclose(f);
-	for (enum filter_kind kind = FILTER_START; kind <= FILTER_STEADY; kind++) {
+	for (uint32_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		at = strstr(at, "|---|---|---|\n| `");
 		assert_non_null(at);
 		at = strchr(at, '\n') + 1;
-		for (uint32_t n = 0; filter_table(kind, &facts, n, &l); n++) {
+		for (uint32_t n = 0; filter_table(table[i].kind, table[i].facts, n, &l); n++) {
 			snprintf(line, sizeof(line), "| `%s` | %s | %s |\n", l.call,
 				 l.only[0] != '\0' ? l.only : "any", l.reason);
 			if (strncmp(at, line, strlen(line)) != 0)
@@ -198,6 +330,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sleeping_takes_one_descriptor_and_no_mask),
 		cmocka_unit_test(only_the_own_eventfd_is_read_and_only_neighbours_are_written),
+		cmocka_unit_test(a_shard_with_devices_sleeps_on_exactly_those_that_can_be_polled),
+		cmocka_unit_test(a_socket_is_kicked_and_nothing_is_sent_through_it),
+		cmocka_unit_test(packets_are_read_from_taps_and_written_to_taps_and_captures),
+		cmocka_unit_test(a_shard_without_devices_has_none_of_their_calls),
+		cmocka_unit_test(the_largest_filters_fit),
 		cmocka_unit_test(nothing_becomes_executable_while_it_starts),
 		cmocka_unit_test(only_the_image_is_executed_and_only_filters_are_added),
 		cmocka_unit_test(a_running_shard_has_five_calls),

@@ -30,6 +30,8 @@
 
 #include <jansson.h>
 
+#include <vanity/grant.h>
+
 #include "core/cell.h"
 #include "core/life.h"
 #include "topology/plan.h"
@@ -119,6 +121,23 @@ struct daemon_shard {
 	uint32_t log_in_second;
 };
 
+/* A network interface, as last seen. */
+struct daemon_interface {
+	uint32_t known; /* somebody looked since it was bound */
+	uint32_t link; /* enum vanity_link, of the bound interface */
+	uint32_t index, mtu; /* of whatever has its name now; 0 none */
+};
+
+struct daemon_device {
+	const struct vanity_grant_facts *facts; /* NULL: not granted, so not bound */
+	uint64_t epoch; /* of the binding that stands; 1: setup's */
+	uint32_t stale; /* generations of the owner up to this one have the binding before it */
+	uint32_t restarted; /* the one of those that was told to end */
+	struct daemon_interface interface;
+	int rebind_error; /* of the last try; 0: it was none */
+	uint64_t rebind_after_ns, backoff_ns;
+};
+
 /* What an operator waits for; one a client. */
 struct job {
 	enum job_kind { JOB_NONE, JOB_READY, JOB_ITEM, JOB_RESTART, JOB_LOG, JOB_SUMS } kind;
@@ -157,6 +176,11 @@ struct daemon {
 	struct life_action action[LIFE_ACTIONS_MAX];
 	struct daemon_shard shard[VANITY_SHARDS_MAX];
 
+	struct daemon_device device[VANITY_DEVICES_MAX];
+	int look_fd; /* a socket to ask of interfaces; -1 until one is to be asked of */
+	uint64_t looked_ns;
+	uint64_t rebind_until_ns; /* the keeper was asked to bind one anew; 0: it is not busy */
+
 	struct control *control;
 	struct job job[CONTROL_CLIENTS_MAX];
 	struct sums sums;
@@ -193,6 +217,11 @@ void daemon_act(struct daemon *d, uint32_t action_count);
 void orders_write(struct daemon *d, uint32_t shard, wire_u64 *word, uint64_t value);
 void orders_announce(struct daemon *d);
 void crash_record(struct daemon *d, uint32_t shard);
+
+/* daemon_device.c */
+int device_take(struct daemon *d, const struct keeper_message *m, int fd); /* 0, or -EPROTO */
+void daemon_devices(struct daemon *d);
+json_t *report_devices(const struct daemon *d); /* a list */
 
 /* daemon_log.c */
 void daemon_log(struct daemon *d, const char *format, ...) __attribute__((format(printf, 2, 3)));

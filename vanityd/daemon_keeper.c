@@ -104,7 +104,8 @@ static int plan_take(struct daemon *d, int fd)
 	const struct plan *plan = fd_map(fd, sizeof(struct plan), PROT_READ);
 
 	if (plan == NULL || plan->magic != PLAN_MAGIC || plan->bytes != sizeof(*plan) ||
-	    plan->shard_count > VANITY_SHARDS_MAX || plan->channel_count > VANITY_CHANNELS_MAX)
+	    plan->shard_count > VANITY_SHARDS_MAX || plan->channel_count > VANITY_CHANNELS_MAX ||
+	    plan->device_count > VANITY_DEVICES_MAX)
 		return -EPROTO;
 	d->plan = plan;
 	d->dev = plan->host.ignore_cores;
@@ -201,6 +202,8 @@ static int parcel_handle(struct daemon *d, struct parcel *parcel)
 		d->ready = d->hz != 0;
 		return 0;
 	}
+	if (m->verb == KEEPER_DEVICE && m->shard < d->plan->device_count)
+		return device_take(d, m, fd_take(parcel, 0));
 	if (m->shard >= d->plan->shard_count)
 		return -EPROTO;
 	switch (m->verb) {

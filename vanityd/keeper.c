@@ -9,17 +9,18 @@
  *
  *      setup ---exec---> main: take the hand, give up what no child may have
  *                          |
- *              +-----------+------------ one poll, nothing else ever blocks
- *              |           |           |
- *           signalfd    vanityd      setup
- *           somebody    START KILL   committed, or gone: end
- *           ended       FACTS STOP
+ *              +-----------+-----------+------------ one poll, nothing else ever blocks
+ *              |           |           |           |
+ *           signalfd    vanityd      setup       vanity-netdev, while a device is bound anew
+ *           somebody    START KILL   committed,  its answers
+ *           ended       FACTS STOP   or gone:
+ *                       REBIND       end
  *
  * What vanityd says is a claim: a message has one size, its verb and shard are in the plan, the
  * generation is new (START) or the living one (KILL). Everything else is counted and ignored.
  * What vanityd must be told is a flag a shard, not a queue: a vanityd that hangs costs nothing.
  *
- * The verbs are listed in keeper.h, a child's steps in keeper_start.c.
+ * The verbs are listed in keeper.h, a child's steps in keeper_start.c; devices are keeper_device.c's.
  */
 #include "keeper_private.h"
 
@@ -45,6 +46,7 @@
 
 static struct keeper keeper;
 static struct keeper_shard shards[VANITY_SHARDS_MAX];
+static struct keeper_device devices[VANITY_DEVICES_MAX];
 
 /* --- small things -------------------------------------------------------------------------- */
 
@@ -199,6 +201,21 @@ static int tell_all(struct keeper *k, uint32_t shard)
 	return result;
 }
 
+/* The binding that stands, or why it could not be replaced. */
+static int tell_device(struct keeper *k, uint32_t device, int32_t error)
+{
+	struct keeper_message m = { .verb = KEEPER_DEVICE, .shard = device, .code = error,
+				    .generation = k->device[device].stale,
+				    .value = k->device[device].epoch };
+	int fd = keeper_fd_device(k->plan, device) + KEEPER_DEVICE_FACTS, result = 1;
+
+	if (netdev_planned(k->plan, device))
+		result = send_message(k, &m, &fd, error == 0 ? 1 : 0);
+	if (result > 0)
+		k->device[device].tell = 0;
+	return result;
+}
+
 /* The n-th message of the handover to a new vanityd. */
 static int hand_over(struct keeper *k, uint32_t n)
 {
@@ -213,6 +230,8 @@ static int hand_over(struct keeper *k, uint32_t n)
 		m.value = k->daemons - 1;
 		return send_message(k, &m, fd, 3);
 	}
+	if (n > k->plan->shard_count && n <= k->plan->shard_count + k->plan->device_count)
+		return tell_device(k, n - k->plan->shard_count - 1, 0);
 	if (n > k->plan->shard_count) {
 		m.verb = KEEPER_READY;
 		m.value = k->hand->hz;
@@ -243,11 +262,15 @@ static int flush(struct keeper *k)
 
 	if (k->daemon_fd < 0)
 		return 1;
-	for (; k->handed < k->plan->shard_count + 2 && result > 0; k->handed += result > 0)
+	for (; k->handed < k->plan->shard_count + k->plan->device_count + 2 && result > 0;
+	     k->handed += result > 0)
 		result = hand_over(k, k->handed);
 	for (uint32_t i = 0; i < k->plan->shard_count && result > 0; i++)
 		if (k->shard[i].tell != 0)
 			result = tell_all(k, i);
+	for (uint32_t i = 0; i < k->plan->device_count && result > 0; i++)
+		if (k->device[i].tell != 0)
+			result = tell_device(k, i, k->device[i].error);
 	return result;
 }
 
@@ -374,10 +397,22 @@ static void verb_facts(struct keeper *k, const struct keeper_message *m)
 	s->tell |= TELL_FACTS;
 }
 
+static void verb_rebind(struct keeper *k, const struct keeper_message *m)
+{
+	if (m->shard >= k->plan->device_count || !netdev_rebindable(k->plan, m->shard))
+		refuse(k, "no such device to bind anew", m);
+	else if (k->netdev.fd >= 0)
+		refuse(k, "a device is being bound already", m);
+	else
+		keeper_rebind(k, m->shard);
+}
+
 static void obey(struct keeper *k, const struct keeper_message *m, size_t bytes)
 {
 	if (bytes != sizeof(*m) || m->magic != KEEPER_MAGIC)
 		refuse(k, "not a message", m);
+	else if (m->verb == KEEPER_REBIND)
+		verb_rebind(k, m);
 	else if (m->verb != KEEPER_STOP && m->shard >= k->plan->shard_count)
 		refuse(k, "no such shard", m);
 	else if (m->verb == KEEPER_START)
@@ -470,19 +505,22 @@ __attribute__((noreturn)) static void loop(struct keeper *k)
 {
 	for (;;) {
 		int told = flush(k);
-		struct pollfd poll_for[3] = {
+		struct pollfd poll_for[4] = {
 			{ .fd = k->signal_fd, .events = POLLIN },
 			{ .fd = k->daemon_fd, .events = told == 0 ? POLLIN | POLLOUT : POLLIN },
 			{ .fd = k->committed ? -1 : KEEPER_FD_SETUP, .events = POLLIN },
+			{ .fd = k->netdev.fd, .events = POLLIN },
 		};
 
-		poll(poll_for, 3, timeout_ms(k));
+		poll(poll_for, 4, timeout_ms(k));
 		if (poll_for[0].revents != 0)
 			listen_signals(k);
 		if (poll_for[1].revents != 0)
 			listen_daemon(k);
 		if (poll_for[2].revents != 0)
 			listen_setup(k);
+		if (poll_for[3].revents != 0)
+			keeper_netdev_hear(k);
 		if (k->daemon_pid == 0 && now_ns() >= k->daemon_after_ns)
 			daemon_start(k);
 	}
@@ -512,7 +550,8 @@ static int begin(struct keeper *k, const char **ret_what)
 	k->plan = take(KEEPER_FD_PLAN, sizeof(*k->plan));
 	if (k->hand == NULL || k->plan == NULL || k->hand->magic != KEEPER_HAND_MAGIC ||
 	    k->hand->bytes != sizeof(*k->hand) || k->plan->magic != PLAN_MAGIC ||
-	    k->plan->bytes != sizeof(*k->plan) || k->plan->shard_count > VANITY_SHARDS_MAX)
+	    k->plan->bytes != sizeof(*k->plan) || k->plan->shard_count > VANITY_SHARDS_MAX ||
+	    k->plan->device_count > VANITY_DEVICES_MAX)
 		return -EINVAL;
 	k->inactive = k->hand->inactive;
 	(void)keeper_go_first();
@@ -526,6 +565,8 @@ static int begin(struct keeper *k, const char **ret_what)
 		if (k->shard[i].bind == NULL || k->shard[i].bind->magic != BIND_MAGIC)
 			return -EINVAL;
 	}
+	for (uint32_t i = 0; i < k->plan->device_count; i++)
+		k->device[i].epoch = 1; /* setup's */
 	*ret_what = "session";
 	setsid();
 	(void)!chdir("/");
@@ -553,7 +594,8 @@ int main(void)
 	const char *what = "";
 
 	k->shard = shards;
-	k->daemon_fd = -1;
+	k->device = devices;
+	k->daemon_fd = k->netdev.fd = -1;
 	up.error = begin(k, &what);
 	up.inactive = k->inactive;
 	strncpy(up.what, what, sizeof(up.what) - 1);

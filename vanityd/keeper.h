@@ -15,7 +15,9 @@
  *         KEEPER_SHARD per shard  fds: cell (read-only), orders (read-write), image (sealed,
  *                                 for names and symbols), eventfd of its bell, bell (rw),
  *                                 [pidfd when alive]
- *         KEEPER_DEVICE per device  shard: the device; value: its epoch; fd: its facts
+ *         KEEPER_DEVICE per granted device  shard: the device; value: its epoch; generation:
+ *                                 the owner's newest when it was bound: that one and those before
+ *                                 have the binding before it; fd: its facts
  *         KEEPER_READY            nothing more to hand over: act
  *      vanityd -> keeper:
  *         KEEPER_START shard generation      answered by KEEPER_STARTED (fd: pidfd) or KEEPER_ENDED

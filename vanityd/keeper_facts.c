@@ -34,7 +34,7 @@ static int say(int to, const char *text)
 	return write(to, text, bytes) == (ssize_t)bytes ? 0 : -EIO;
 }
 
-static char *number(char *end, unsigned long value)
+char *keeper_number(char *end, unsigned long value)
 {
 	*end = '\0';
 	do {
@@ -53,7 +53,7 @@ static long host_pid(int pidfd)
 	ssize_t n;
 	int fd;
 
-	strcat(path, number(digits + sizeof(digits) - 1, (unsigned long)pidfd));
+	strcat(path, keeper_number(digits + sizeof(digits) - 1, (unsigned long)pidfd));
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
@@ -144,7 +144,7 @@ int keeper_facts(const struct keeper *k, uint32_t shard)
 		return to;
 	if (s->alive) {
 		pid = host_pid(s->pidfd);
-		strcat(path, number(digits + sizeof(digits) - 1, pid > 0 ? (unsigned long)pid : 0));
+		strcat(path, keeper_number(digits + sizeof(digits) - 1, pid > 0 ? (unsigned long)pid : 0));
 		/* The folder stays that process': a number that was used again is not followed. */
 		proc = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (proc >= 0) {

@@ -9,7 +9,8 @@
  *      0 1 2              /dev/null, log, log
  *      3 ..               empty: room for one child's descriptors
  *      KEEPER_FD_BASE     struct keeper_hand, sealed
- *      + 1 ..             plan, socket to setup, control socket, log, vanityd image, locks
+ *      + 1 ..             plan, socket to setup, control socket, log, vanityd image, locks,
+ *                         vanity-netdev image
  *      KEEPER_FD_REGIONS  two a region: read-write, then the read-only re-open
  *      then               nine a shard: bind block, eventfd, config, image, its namespaces
  *      then               three a device: what its shard keeps, its facts, what holds it bound
@@ -43,6 +44,7 @@ enum keeper_fd {
 	KEEPER_FD_SYSTEM_LOCK,
 	KEEPER_FD_SLOT_LOCK, /* of the range of uids */
 	KEEPER_FD_LANDLOCK, /* a ruleset that denies all */
+	KEEPER_FD_NETDEV, /* the vanity-netdev image; a hole where no device can come back */
 	KEEPER_FD_REGIONS,
 };
 
@@ -79,6 +81,12 @@ static inline int keeper_fd_device(const struct plan *plan, uint32_t device)
 		     KEEPER_SHARD_FDS * plan->shard_count + KEEPER_DEVICE_FDS * device);
 }
 
+/* One beyond the devices': where the locks of cores begin. */
+static inline int keeper_fd_cores(const struct plan *plan)
+{
+	return keeper_fd_device(plan, plan->device_count);
+}
+
 struct keeper_hand {
 	uint64_t magic;
 	uint32_t bytes;
@@ -88,9 +96,11 @@ struct keeper_hand {
 	uint32_t fd_end; /* one beyond the last descriptor handed over */
 	uint64_t hz;
 	uint64_t inactive; /* what setup knows already (enum setup_inactive) */
+	uint64_t netdev_capabilities; /* of vanity-netdev when devices are bound anew; inheritable */
 	uint64_t affinity_shared[KEEPER_CORES_MAX / 64]; /* cores that belong to no single shard */
 	struct {
 		uint64_t address_bytes, data_bytes; /* RLIMIT_AS, RLIMIT_DATA */
+		uint64_t file_bytes; /* RLIMIT_FSIZE: 0, but for who writes a capture */
 	} limit[VANITY_SHARDS_MAX];
 	char run[PATHS_BYTES]; /* the runtime directory, for the undo at the end */
 };

@@ -20,6 +20,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <linux/capability.h>
@@ -42,12 +43,14 @@
 
 struct child {
 	const struct keeper *k;
-	const struct keeper_shard *s; /* NULL: vanityd */
+	const struct keeper_shard *s; /* NULL: vanityd, or vanity-netdev */
+	const struct step *steps;
+	uint32_t step_count;
 	uint32_t shard;
 	uint32_t fd_end; /* first number beyond what it may keep after exec */
 	int image_fd, landlock_fd, ns_fd; /* close-on-exec ones behind those */
 	uint32_t room_end; /* first number beyond all of them */
-	const char *argv[3];
+	const char *argv[4];
 	struct sock_fprog filter;
 	struct sock_filter code[FILTER_INSTRUCTIONS_MAX];
 	volatile uint32_t step; /* how far it came; shared memory is good for something */
@@ -70,7 +73,7 @@ static long step_descriptors(struct child *c)
 {
 	long error = CALL_3(__NR_close_range, c->room_end, ~0u, CLOSE_RANGE_UNSHARE);
 
-	/* vanityd keeps 0 to 2, /dev/null and the log; a shard has nothing to say there. */
+	/* The others keep 0 to 2, /dev/null and the log; a shard has nothing to say there. */
 	return error != 0 || c->s == NULL ? error : CALL_3(__NR_close_range, 0, 2, 0);
 }
 
@@ -169,12 +172,13 @@ static long limit_locked(uint64_t value)
 	return error == -EPERM ? 0 : error;
 }
 
-/* 6. What it may use up: no files, no dumps, no queues, memory as planned, descriptors exactly. */
+/* 6. What it may use up: no files but a capture it was granted to write, no dumps, no queues,
+ * memory as planned, descriptors exactly. */
 static long step_limits(struct child *c)
 {
 	const struct { int what; uint64_t value; } list[] = {
 		{ RLIMIT_CORE, 0 }, /* a dump would carry other shards' frames to disk */
-		{ RLIMIT_FSIZE, 0 },
+		{ RLIMIT_FSIZE, c->k->hand->limit[c->shard].file_bytes },
 		{ RLIMIT_MSGQUEUE, 0 },
 		{ RLIMIT_NICE, 0 },
 		{ RLIMIT_RTPRIO, 0 },
@@ -273,6 +277,27 @@ static long step_daemon_limits(struct child *c)
 	return limit(RLIMIT_CORE, 0);
 }
 
+/* vanity-netdev: exactly the capabilities that setup left inheritable, by way of the ambient set.
+ * As a user it has none at all. */
+static long step_netdev_capabilities(struct child *c)
+{
+	long error = c->k->hand->netdev_capabilities == 0 ? step_capabilities(c) : 0;
+
+	for (int cap = 0; cap < 64 && error == 0; cap++)
+		if ((c->k->hand->netdev_capabilities >> cap & 1) != 0)
+			error = CALL_5(__NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0);
+	return error;
+}
+
+/* A clock that exec does not stop: who hangs ends, and the keeper hears it from the socket. */
+static long step_deadline(struct child *c)
+{
+	const struct itimerval clock = { .it_value.tv_sec = NETDEV_DEADLINE_S };
+
+	(void)c;
+	return CALL_3(__NR_setitimer, ITIMER_REAL, &clock, NULL);
+}
+
 #define UNLESS(bit) ((bit) + 1u)
 
 static const struct step shard_steps[] = {
@@ -307,6 +332,18 @@ static const struct step daemon_steps[] = {
 };
 #define DAEMON_STEPS (sizeof(daemon_steps) / sizeof(daemon_steps[0]))
 
+static const struct step netdev_steps[] = {
+	{ "descriptors", step_descriptors, 0 },
+	{ "session", step_session, 0 },
+	{ "limits", step_daemon_limits, 0 },
+	{ "deadline", step_deadline, 0 },
+	{ "its capabilities", step_netdev_capabilities, 0 },
+	{ "no_new_privs", step_no_new_privs, 0 },
+	{ "dies with the keeper", step_parent, 0 },
+	{ "execute", step_execute, 0 },
+};
+#define NETDEV_STEPS (sizeof(netdev_steps) / sizeof(netdev_steps[0]))
+
 const char *keeper_step(uint32_t n)
 {
 	return n < SHARD_STEPS ? shard_steps[n].name : "?";
@@ -316,11 +353,9 @@ const char *keeper_step(uint32_t n)
 static void child_run(void *context)
 {
 	struct child *c = context;
-	const struct step *steps = c->s != NULL ? shard_steps : daemon_steps;
-	uint32_t count = c->s != NULL ? SHARD_STEPS : DAEMON_STEPS;
 
-	for (c->step = 0; c->step < count; c->step++) {
-		const struct step *step = &steps[c->step];
+	for (c->step = 0; c->step < c->step_count; c->step++) {
+		const struct step *step = &c->steps[c->step];
 		long error;
 
 		if (step->inactive != 0 && (c->k->inactive >> (step->inactive - 1) & 1) != 0)
@@ -336,7 +371,7 @@ static void child_run(void *context)
 
 /* --- making one ---------------------------------------------------------------------------- */
 
-static int place(int fd, uint32_t at, int flags)
+static int place(int fd, int at, int flags)
 {
 	long result = CALL_3(__NR_dup3, fd, at, flags);
 
@@ -367,8 +402,9 @@ static pid_t child_clone(struct child *c, uint64_t flags, int *ret_pidfd)
 static int shard_place(const struct keeper *k, struct child *c)
 {
 	const struct keeper_shard *s = c->s;
+	const struct bind_grant *grant = bind_grants(s->bind);
 	int own = keeper_fd_shard(k->plan, c->shard), error;
-	uint32_t at = BIND_FD_NEIGHBOURS;
+	int at = BIND_FD_NEIGHBOURS;
 
 	error = place(own + KEEPER_SHARD_BIND, BIND_FD_BLOCK, 0);
 	error = error ? error : place(own + KEEPER_SHARD_EVENT, BIND_FD_EVENT, 0);
@@ -377,21 +413,29 @@ static int shard_place(const struct keeper *k, struct child *c)
 		error = place(keeper_fd_shard(k->plan, bind_neighbours(s->bind)[i].shard) +
 				      KEEPER_SHARD_EVENT,
 			      at++, 0);
+	for (uint32_t i = 0; i < s->bind->grant_count && error == 0; i++)
+		if (grant[i].keeps_fd)
+			error = place(keeper_fd_device(k->plan, grant[i].device) +
+					      KEEPER_DEVICE_KEEP,
+				      at++, 0);
 	for (uint32_t i = 0; i < s->bind->region_count && error == 0; i++) {
 		const struct bind_region *r = &bind_regions(s->bind)[i];
 
 		error = place(keeper_fd_region(r->region, r->right), at++, 0);
 	}
-	c->fd_end = at;
-	c->image_fd = (int)at;
+	for (uint32_t i = 0; i < s->bind->grant_count && error == 0; i++)
+		error = place(keeper_fd_device(k->plan, grant[i].device) + KEEPER_DEVICE_FACTS,
+			      at++, 0);
+	c->fd_end = (uint32_t)at;
+	c->image_fd = at;
 	error = error ? error : place(own + KEEPER_SHARD_IMAGE, at++, O_CLOEXEC);
-	c->ns_fd = (int)at;
+	c->ns_fd = at;
 	for (uint32_t i = 0; i < KEEPER_NAMESPACES && error == 0; i++)
 		error = place(own + KEEPER_SHARD_NS + (int)i, at++, O_CLOEXEC);
-	c->landlock_fd = (int)at;
+	c->landlock_fd = at;
 	if ((k->inactive >> SETUP_INACTIVE_LANDLOCK & 1) == 0 && error == 0)
 		error = place(KEEPER_FD_LANDLOCK, at++, O_CLOEXEC);
-	c->room_end = at;
+	c->room_end = (uint32_t)at;
 	return error;
 }
 
@@ -402,7 +446,8 @@ int keeper_shard_start(struct keeper *k, uint32_t shard, uint32_t generation)
 	int error, pidfd = -1;
 	pid_t pid = -1;
 
-	child = (struct child){ .k = k, .s = s, .shard = shard,
+	child = (struct child){ .k = k, .s = s, .shard = shard, .steps = shard_steps,
+				.step_count = SHARD_STEPS,
 				.argv = { k->plan->shard[shard].name } };
 	error = shard_place(k, &child);
 	if (error == 0) {
@@ -425,31 +470,78 @@ int keeper_shard_start(struct keeper *k, uint32_t shard, uint32_t generation)
 	return 0;
 }
 
-int keeper_daemon_start(struct keeper *k)
+/* A child that talks to us: our end of the socket, or -errno. Its own comes to @at. */
+static int socket_place(int at, int *ret_theirs)
 {
-	int pair[2], error, pidfd = -1;
-	pid_t pid = -1;
+	int pair[2], error;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 		return -errno;
-	k->daemon_fd = keeper_keep(pair[0]);
-	pair[1] = keeper_keep(pair[1]);
-	child = (struct child){ .k = k, .fd_end = FD_FIRST + 1, .image_fd = FD_FIRST + 1,
-				.room_end = FD_FIRST + 2, .argv = { "vanityd", "daemon" } };
-	error = place(pair[1], FD_FIRST, 0);
-	error = error ? error : place(KEEPER_FD_DAEMON, FD_FIRST + 1, O_CLOEXEC);
-	if (error == 0) {
-		pid = child_clone(&child, 0, &pidfd);
-		error = pid < 0 ? pid : 0;
-	}
+	pair[0] = keeper_keep(pair[0]);
+	*ret_theirs = keeper_keep(pair[1]);
+	error = pair[0] < 0 ? pair[0] : place(*ret_theirs, at, 0);
+	return error < 0 ? error : pair[0];
+}
+
+/* Made, or its descriptors failed with @error. Return: pid, or -errno. */
+static pid_t helper_make(struct keeper *k, int theirs, int error)
+{
+	int pidfd = -1;
+	pid_t pid = error != 0 ? error : child_clone(&child, 0, &pidfd);
+
 	CALL_3(__NR_close_range, FD_FIRST, KEEPER_FD_BASE - 1, 0);
-	close(pair[1]);
+	if (theirs >= 0)
+		close(theirs);
 	if (pidfd >= 0)
 		close(pidfd);
-	if (error == 0 && child.error != 0)
-		keeper_say(k, "could not start vanityd:", PLAN_NONE, 0, daemon_steps[child.step].name,
-			   child.error);
-	k->daemon_pid = error == 0 ? pid : 0;
+	if (pid > 0 && child.error != 0)
+		keeper_say(k, "could not start", PLAN_NONE, 0, child.steps[child.step].name, child.error);
+	return pid;
+}
+
+int keeper_daemon_start(struct keeper *k)
+{
+	int theirs = -1, error = 0;
+	pid_t pid;
+
+	child = (struct child){ .k = k, .fd_end = FD_FIRST + 1, .image_fd = FD_FIRST + 1,
+				.room_end = FD_FIRST + 2, .argv = { "vanityd", "daemon" },
+				.steps = daemon_steps, .step_count = DAEMON_STEPS };
+	k->daemon_fd = socket_place(FD_FIRST, &theirs);
+	error = k->daemon_fd < 0 ? k->daemon_fd : place(KEEPER_FD_DAEMON, FD_FIRST + 1, O_CLOEXEC);
+	pid = helper_make(k, theirs, error);
+	k->daemon_pid = pid > 0 ? pid : 0;
+	return pid > 0 ? 0 : pid;
+}
+
+/* Its descriptors, in the order of netdev/hand.h. */
+int keeper_netdev_start(struct keeper *k)
+{
+	char device[12], epoch[12];
+	int at = NETDEV_FD_POOLS, theirs = -1, error;
+
+	child = (struct child){ .k = k, .steps = netdev_steps, .step_count = NETDEV_STEPS };
+	child.argv[0] = "vanity-netdev";
+	child.argv[1] = keeper_number(device + sizeof(device) - 1, k->netdev.device);
+	child.argv[2] = keeper_number(epoch + sizeof(epoch) - 1, k->netdev.epoch);
+	error = place(KEEPER_FD_PLAN, NETDEV_FD_PLAN, 0);
+	k->netdev.fd = error != 0 ? error : socket_place(NETDEV_FD_ANSWER, &theirs);
+	error = k->netdev.fd < 0 ? k->netdev.fd : 0;
+	for (uint32_t i = 0; i < k->plan->device_count && error == 0; i++) {
+		const struct plan_device *d = &k->plan->device[i];
+
+		if (netdev_together(k->plan, k->netdev.device, i) && d->kind == VANITY_GRANT_XDP)
+			error = place(keeper_fd_region(k->plan->pool[d->pool].region, PLAN_RW), at++, 0);
+	}
+	child.image_fd = at;
+	child.room_end = (uint32_t)at + 1;
+	error = error ? error : place(KEEPER_FD_NETDEV, at, O_CLOEXEC);
+	error = helper_make(k, theirs, error);
+	if (error > 0)
+		return 0;
+	if (k->netdev.fd >= 0)
+		close(k->netdev.fd);
+	k->netdev.fd = -1;
 	return error;
 }
 
@@ -491,12 +583,14 @@ static void memory_lock(struct keeper *k)
 }
 
 /* What no child shall ever have again, and the keeper needs for nothing it still does: its own
- * capabilities are in the other sets and stay. */
-static long bounds_drop(void)
+ * capabilities are in the other sets and stay. What vanity-netdev shall have is inheritable since
+ * before; only a child that still has it can make it ambient, which no step after 9 does. */
+static long bounds_drop(const struct keeper *k)
 {
-	const unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED |
-				   SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+	unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED;
 
+	if (k->hand->netdev_capabilities == 0)
+		bits |= SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
 	for (int cap = 0; CALL_5(__NR_prctl, PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
 		if (CALL_5(__NR_prctl, PR_CAPBSET_DROP, cap, 0, 0, 0) != 0)
 			return -EPERM;
@@ -506,5 +600,5 @@ static long bounds_drop(void)
 int keeper_prepare(struct keeper *k)
 {
 	memory_lock(k);
-	return (int)bounds_drop();
+	return (int)bounds_drop(k);
 }

@@ -152,16 +152,26 @@ int paths_programs(const char *image, const char *wish, char *ret_path)
 	return -1;
 }
 
-int paths_keeper(const char *image, char *ret_path)
+static int paths_beside(const char *image, const char *name, char *ret_path)
 {
 	char dir[PATHS_BYTES];
 
 	if (image_folder(image, dir) != 0)
 		return -1;
-	if (path_print(ret_path, "%s/keeper", dir) == 0 && access(ret_path, X_OK) == 0)
+	if (path_print(ret_path, "%s/%s", dir, name) == 0 && access(ret_path, X_OK) == 0)
 		return 0;
-	if (path_print(ret_path, "%s/../libexec/vanityd/keeper", dir) == 0 &&
+	if (path_print(ret_path, "%s/../libexec/vanityd/%s", dir, name) == 0 &&
 	    access(ret_path, X_OK) == 0)
 		return 0;
 	return -1;
+}
+
+int paths_keeper(const char *image, char *ret_path)
+{
+	return paths_beside(image, "keeper", ret_path);
+}
+
+int paths_netdev(const char *image, char *ret_path)
+{
+	return paths_beside(image, "vanity-netdev", ret_path);
 }

@@ -58,4 +58,7 @@ int paths_programs(const char *image, const char *wish, char *ret_path);
 /** paths_keeper() - the keeper's image: beside vanityd, or ../libexec/vanityd/keeper. 0 or -1. */
 int paths_keeper(const char *image, char *ret_path);
 
+/** paths_netdev() - vanity-netdev, in the same places. 0 or -1. */
+int paths_netdev(const char *image, char *ret_path);
+
 #endif

@@ -258,6 +258,7 @@ json_t *report_status(const struct daemon *d)
 	json_object_set_new(report, "active", active_report(d));
 	json_object_set_new(report, "shards", shards);
 	json_object_set_new(report, "channels", channels);
+	json_object_set_new(report, "devices", report_devices(d));
 	return report;
 }
 

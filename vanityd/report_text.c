@@ -119,6 +119,44 @@ static void channels_text(FILE *out, const json_t *channels)
 	}
 }
 
+static void number_text(FILE *out, const json_t *object, const char *key, int width)
+{
+	const json_t *value = json_object_get(object, key);
+
+	if (json_is_integer(value))
+		fprintf(out, " %*lld", width, (long long)json_integer_value(value));
+	else
+		fprintf(out, " %*s", width, "-");
+}
+
+static const char *or_dash(const char *text)
+{
+	return text[0] != '\0' ? text : "-";
+}
+
+/* Nothing at all for a system without devices. */
+void report_devices_text(FILE *out, const json_t *devices)
+{
+	if (json_array_size(devices) == 0)
+		return;
+	fprintf(out, "%-16s %-7s %-15s %6s %-14s %-5s %6s %6s  %s\n", "DEVICE", "BACKEND",
+		"INTERFACE", "QUEUE", "MODE", "LINK", "MTU", "EPOCH", "SHARD");
+	for (size_t i = 0; i < json_array_size(devices); i++) {
+		const json_t *device = json_array_get(devices, i);
+		const char *link = report_text(device, "link");
+		int bad = link[0] != '\0' && strcmp(link, "up") != 0;
+
+		fprintf(out, "%-16s %-7s %-15s", report_text(device, "name"),
+			report_text(device, "backend"), or_dash(report_text(device, "interface")));
+		number_text(out, device, "queue", 6);
+		fprintf(out, " %-14s %s%-5s%s", or_dash(report_text(device, "mode")),
+			bad ? RED(out) : "", or_dash(link), bad ? PLAIN(out) : "");
+		number_text(out, device, "mtu", 6);
+		number_text(out, device, "epoch", 6);
+		fprintf(out, "  %s\n", or_dash(report_text(device, "shard")));
+	}
+}
+
 void report_status_text(FILE *out, const json_t *status)
 {
 	const json_t *active = json_object_get(status, "active");
@@ -134,6 +172,7 @@ void report_status_text(FILE *out, const json_t *status)
 		json_is_true(json_object_get(active, "sandbox")) ? "verified" : "not verified");
 	shards_text(out, json_object_get(status, "shards"));
 	channels_text(out, json_object_get(status, "channels"));
+	report_devices_text(out, json_object_get(status, "devices"));
 }
 
 /* --- stats --------------------------------------------------------------------------------- */

@@ -154,6 +154,13 @@ static void stage(void *context, const char *what)
 		fprintf(stderr, "  %s\n", what);
 }
 
+/* Of a machine that is not quite as planned; --quiet is about progress. */
+static void note(void *context, const char *words)
+{
+	(void)context;
+	fprintf(stderr, "vanityd: %s\n", words);
+}
+
 /* What the system is without: the first line with --dev, and a line where root's lacks something
  * of this machine. */
 static void tell_inactive(struct session *s)
@@ -282,7 +289,7 @@ static void log_show(const char *path)
  * does not require them. Said, never silent. */
 static int set_up(struct session *s)
 {
-	struct setup_options options = { .dev = s->dev, .stage = stage, .context = s };
+	struct setup_options options = { .dev = s->dev, .stage = stage, .note = note, .context = s };
 	int result = setup_start(s->plan, &options, &s->setup);
 
 	if (result != EXIT_MACHINE || s->plan->host.huge_page_bytes == 0 ||

@@ -9,7 +9,9 @@
  *      locks of cores, uids          nothing (flock)
  *      huge pages      (journalled)  a larger nr_hugepages           next start, stop, undo
  *      memory, images, configs       nothing (memfds)
- *      control socket, log           files in the folder             next start, stop, undo
+ *      log                           a file in the folder            next start, stop, undo
+ *      devices                       nothing: sockets, taps and XDP links end with their holders
+ *      control socket                a file in the folder            next start, stop, undo
  *      keeper                        nothing: it sees our end        the keeper itself
  *      setup_commit()                the running system
  *
@@ -267,6 +269,7 @@ static const struct {
 	{ NULL, stage_plan },
 	{ NULL, stage_daemon },
 	{ NULL, setup_log },
+	{ NULL, setup_devices },
 	{ NULL, setup_socket },
 	{ NULL, setup_bounds },
 	{ NULL, stage_clock },
@@ -300,8 +303,8 @@ int setup_start(const struct plan *plan, const struct setup_options *options,
 	int error = 0;
 
 	*ret_result = (struct setup_result){ .keeper_pidfd = -1, .keeper_fd = -1 };
-	/* One more a core: their locks lie behind the shards'. */
-	s.fd_end = keeper_fd_shard(plan, plan->shard_count) + (int)plan->shard_count;
+	/* One more a core: their locks lie behind the devices'. */
+	s.fd_end = keeper_fd_cores(plan) + (int)plan->shard_count;
 	clock_look(&s.cycles, &s.cycles_ns);
 	for (uint32_t i = 0; i < sizeof(stages) / sizeof(stages[0]) && error == 0; i++) {
 		if (stages[i].what != NULL && options->stage != NULL)

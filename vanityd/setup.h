@@ -39,9 +39,12 @@ struct setup_options {
 	const char *image; /* path of the vanityd image; NULL: /proc/self/exe */
 	const char *programs; /* folder of the images; NULL: host.programs, then the default */
 	const char *keeper; /* path of the keeper's image; NULL: the default */
+	const char *netdev; /* path of vanity-netdev; NULL: beside the vanityd image */
 	const char *log; /* path of the log file; NULL: RUNDIR/log */
 	/* Called between stages, for progress lines; may be NULL. */
 	void (*stage)(void *context, const char *what);
+	/* What is worth knowing and stops nothing, a line each; may be NULL. */
+	void (*note)(void *context, const char *words);
 	void *context;
 };
 

@@ -8,10 +8,13 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <vanity/grant.h>
+
 #include "core/bind.h"
 #include "linux/call.h"
 
 #define SLACK_BYTES (2u << 20) /* stacks, vdso, guards, rounding */
+#define RINGS_BYTES (1u << 20) /* four of at most 4,096 entries of 16 bytes, and their heads */
 
 /* Kernel ABI, linux/landlock.h; newer fields than the oldest headers we build with know. */
 struct landlock_all {
@@ -91,6 +94,17 @@ static int bounds_limits(struct setup *s, uint32_t shard)
 			  r->kind == PLAN_REGION_BELL;
 
 		address += own ? r->bytes + 2ull * r->page_bytes : 0;
+	}
+	for (uint32_t i = 0; i < p->grant_count; i++) {
+		const struct plan_device *d = &plan->device[p->grant[i]];
+		int fd = keeper_fd_device(plan, p->grant[i]);
+		struct stat st;
+
+		/* Facts with what stands behind them, and the rings. */
+		if (fstat(fd + KEEPER_DEVICE_FACTS, &st) == 0)
+			address += (uint64_t)st.st_size + RINGS_BYTES;
+		if (d->kind == VANITY_GRANT_PCAP && d->keeps_fd)
+			s->hand.limit[shard].file_bytes = UINT64_MAX;
 	}
 	s->hand.limit[shard].address_bytes = address;
 	s->hand.limit[shard].data_bytes = data;

@@ -74,6 +74,19 @@ static int capabilities_keep(void)
 	return 0;
 }
 
+/* For vanity-netdev, which the keeper will run: inheritable now, while the bounding set allows it. */
+static int capabilities_inherit(uint64_t caps)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &head, data) != 0)
+		return -errno;
+	data[0].inheritable = (uint32_t)caps;
+	data[1].inheritable = (uint32_t)(caps >> 32);
+	return syscall(SYS_capset, &head, data) == 0 ? 0 : -errno;
+}
+
 static int descriptors(const struct setup *s, int image)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -117,6 +130,10 @@ __attribute__((noreturn)) static void child(const struct setup *s, int image, un
 	error = setup_namespaces(s->plan);
 	if (error != 0)
 		child_fail("namespaces", error);
+	if (s->hand.netdev_capabilities != 0)
+		error = capabilities_inherit(s->hand.netdev_capabilities);
+	if (error != 0)
+		child_fail("capabilities of vanity-netdev", error);
 	error = descriptors(s, image);
 	if (error != 0)
 		child_fail("descriptors", error);

@@ -71,7 +71,7 @@ static int lock_system(struct setup *s)
 
 static int lock_cores(struct setup *s)
 {
-	int at = keeper_fd_shard(s->plan, s->plan->shard_count);
+	int at = keeper_fd_cores(s->plan);
 
 	for (uint32_t i = 0; i < s->plan->shard_count; i++) {
 		const struct plan_shard *p = &s->plan->shard[i];

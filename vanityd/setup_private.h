@@ -72,6 +72,9 @@ int setup_bounds(struct setup *s);
 /* setup_namespaces.c: in the keeper-to-be; 0, or -errno */
 int setup_namespaces(const struct plan *plan);
 
+/* setup_devices.c: each granted device bound, its descriptors at their numbers */
+int setup_devices(struct setup *s);
+
 /* setup_keeper.c */
 int setup_keeper(struct setup *s);
 

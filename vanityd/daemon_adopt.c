@@ -22,6 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <linux/if_xdp.h>
+
 #include "core/bind.h"
 
 #define FACTS_BYTES_MAX (8u << 20)
@@ -34,6 +36,7 @@ struct judge {
 	struct facts *facts;
 	const struct bind *bind;
 	uint8_t *seen; /* a mark for each bind_region */
+	uint8_t rings[VANITY_GRANTS_MAX]; /* a bit for each ring of a device that is mapped */
 	uint32_t steady; /* it had said ready when the facts were fetched */
 	uint32_t descriptors;
 };
@@ -92,6 +95,37 @@ static void judge_status(struct judge *j)
 
 /* --- maps ---------------------------------------------------------------------------------- */
 
+/*
+ * A ring of an AF_XDP socket: mapped read-write, where and as long as its facts say. Two sockets of
+ * one shard may have rings of one size; then each mapping is taken for the next that has it.
+ */
+static int maps_ring(struct judge *j, uint64_t offset, uint64_t bytes)
+{
+	static const uint64_t place[VANITY_RINGS] = {
+		[VANITY_RING_RX] = XDP_PGOFF_RX_RING,
+		[VANITY_RING_TX] = XDP_PGOFF_TX_RING,
+		[VANITY_RING_FILL] = XDP_UMEM_PGOFF_FILL_RING,
+		[VANITY_RING_DONE] = XDP_UMEM_PGOFF_COMPLETION_RING,
+	};
+	uint64_t page = j->d->plan->host.page_bytes;
+
+	for (uint32_t i = 0; i < j->bind->grant_count; i++) {
+		const struct vanity_grant_facts *f = j->d->device[bind_grants(j->bind)[i].device].facts;
+
+		for (uint32_t w = 0; f != NULL && f->kind == VANITY_GRANT_XDP && w < VANITY_RINGS; w++) {
+			const struct vanity_ring_place *r = &f->ring[w];
+			uint64_t is = r->desc + (uint64_t)r->entries * r->entry_bytes;
+
+			if ((j->rings[i] >> w & 1) != 0 || offset != place[w] ||
+			    bytes != (is + page - 1) / page * page)
+				continue;
+			j->rings[i] |= (uint8_t)(1u << w);
+			return 1;
+		}
+	}
+	return 0;
+}
+
 /* By the name its memfd was born with (setup_memory.c), its size and its right. */
 static void maps_shared(struct judge *j, const char *line, uint64_t bytes, int writable)
 {
@@ -125,7 +159,10 @@ static void maps_line(struct judge *j, const char *line)
 	}
 	if (rights[1] == 'w' && rights[2] == 'x')
 		deviates(j, "memory is writable and executable");
-	if (rights[3] == 's') {
+	if (rights[3] == 's' && strstr(line, " socket:[") != NULL) {
+		if (rights[1] != 'w' || rights[2] == 'x' || !maps_ring(j, offset, to - from))
+			deviates(j, "maps %llu bytes of a socket that are no ring of it", to - from);
+	} else if (rights[3] == 's') {
 		maps_shared(j, line, to - from, rights[1] == 'w');
 		if (rights[2] == 'x')
 			deviates(j, "shared memory is executable");
@@ -147,24 +184,61 @@ static void judge_maps(struct judge *j)
 			j->facts->huge_regions +=
 				region[i].page_bytes > j->d->plan->host.page_bytes;
 	}
+	for (uint32_t i = 0; i < j->bind->grant_count; i++)
+		if (bind_grants(j->bind)[i].kind == VANITY_GRANT_XDP &&
+		    j->rings[i] != (1u << VANITY_RINGS) - 1)
+			deviates(j, "not every ring of device %s is mapped", bind_grants(j->bind)[i].name);
 }
 
 /* --- descriptors --------------------------------------------------------------------------- */
 
+/* What /proc says of the descriptor of a device. */
+static int fd_is_device(const struct judge *j, const struct bind_grant *grant, const char *target)
+{
+	const char *write = j->d->plan->device[grant->device].write;
+	const char *name = strrchr(write, '/');
+
+	switch (grant->kind) {
+	case VANITY_GRANT_XDP:
+		return strncmp(target, "socket:[", 8) == 0;
+	case VANITY_GRANT_TAP:
+	case VANITY_GRANT_TUN:
+		return strcmp(target, "/dev/net/tun") == 0;
+	default:
+		/* Its folder may have been moved or linked; its own name was no link. */
+		name = name != NULL ? name + 1 : write;
+		return strstr(target, name) != NULL;
+	}
+}
+
+/* "NUMBER TARGET": each has its place (core/bind.h). */
 static void fd_line(struct judge *j, const char *line)
 {
-	const char *target = strchr(line, ' ');
+	static const char eventfd[] = "anon_inode:[eventfd]";
+	const struct bind_grant *grant = bind_grants(j->bind);
+	char *target;
+	uint32_t fd = (uint32_t)strtoul(line, &target, 10);
+	int planned = 0;
 
 	j->descriptors++;
-	if (j->steady && (target == NULL || strcmp(target + 1, "anon_inode:[eventfd]") != 0))
+	if (!j->steady)
+		return;
+	target += *target == ' ';
+	if (fd == BIND_FD_EVENT || (fd >= BIND_FD_NEIGHBOURS && fd < bind_fd_grants(j->bind)))
+		planned = strcmp(target, eventfd) == 0;
+	for (uint32_t i = 0; i < j->bind->grant_count; i++)
+		if (grant[i].keeps_fd && grant[i].fd == fd)
+			planned = fd_is_device(j, &grant[i], target);
+	if (!planned)
 		deviates(j, "descriptor %s", line);
 }
 
 static void judge_fds(struct judge *j)
 {
-	if (j->steady && j->descriptors != 1 + j->bind->neighbour_count)
-		deviates(j, "%u descriptors, planned are %u", j->descriptors,
-			 1 + j->bind->neighbour_count);
+	uint32_t planned = 1 + j->bind->neighbour_count + j->bind->grant_fd_count;
+
+	if (j->steady && j->descriptors != planned)
+		deviates(j, "%u descriptors, planned are %u", j->descriptors, planned);
 }
 
 /* --- all of it ----------------------------------------------------------------------------- */

@@ -16,8 +16,7 @@
 
 #include "../common/craft.h"
 #include "../common/mem.h"
-#include "../common/text.h"
-#include "pcap.h"
+#include "drivers/pcap.h"
 
 #define SPIN_NS 50000u
 #define GENERATION_MASK 0x7fffu /* what the 15 flag bits of a ref can hold */

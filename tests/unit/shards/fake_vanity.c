@@ -85,6 +85,16 @@ int fake_run(void)
 	return ret;
 }
 
+struct vanity_shard *fake_shard(void)
+{
+	return &the_shard;
+}
+
+struct vanity_pool *fake_pool(void)
+{
+	return &the_pool;
+}
+
 uint64_t fake_counter(const char *name)
 {
 	for (uint32_t i = 0; vanity_counter_names[i].counter != 0; i++) {
@@ -226,6 +236,13 @@ struct vanity_pool *vanity_pool_at(struct vanity_shard *self, uint32_t n)
 	return n == 0 && fake.has_pool ? &the_pool : NULL;
 }
 
+const struct vanity_grant *vanity_grant_at(struct vanity_shard *self, uint32_t n)
+{
+	(void)self;
+	assert_false(fake.ready);
+	return n < fake.grant_count ? &fake.grant[n] : NULL;
+}
+
 const void *vanity_config(struct vanity_shard *self, size_t *ret_bytes)
 {
 	(void)self;
@@ -323,16 +340,19 @@ void *vanity_ref_write(struct vanity_shard *self, const struct vanity_ref *ref)
 
 uint32_t vanity_frame_take(struct vanity_pool *pool, struct vanity_ref *ret_ref, uint32_t n)
 {
+	uint32_t frames = fake.pool_frames != 0 ? fake.pool_frames : FAKE_FRAMES;
 	uint32_t taken = 0;
 
 	(void)pool;
 	assert_true(fake.ready);
-	for (uint32_t i = 0; i < FAKE_FRAMES && taken < n; i++) {
+	if (fake.frozen)
+		return 0;
+	for (uint32_t i = 0; i < frames && taken < n; i++) {
 		if (fake.place[i] != FAKE_FREE)
 			continue;
 		fake.place[i] = FAKE_HELD;
 		ret_ref[taken++] = (struct vanity_ref){ .frame = i };
-		fake.in_hand = true;
+		fake.in_hand = !fake.may_hold; /* else it may be waiting for a packet */
 	}
 	return taken;
 }
@@ -347,10 +367,46 @@ void vanity_frame_drop(struct vanity_pool *pool, const struct vanity_ref *ref, u
 		fake.counter[reason]++;
 }
 
+uint32_t vanity_pool_claim(struct vanity_pool *pool, uint64_t *bits)
+{
+	uint32_t frames = fake.pool_frames != 0 ? fake.pool_frames : FAKE_FRAMES;
+	uint32_t claimed = 0;
+
+	(void)pool;
+	assert_false(fake.ready);
+	for (uint32_t i = 0; i < (frames + 63) / 64 * 64; i++) {
+		if ((bits[i / 64] >> (i % 64) & 1) == 0)
+			continue;
+		if (i >= frames || fake.place[i] != FAKE_FREE) {
+			bits[i / 64] &= ~(1ull << (i % 64));
+			continue;
+		}
+		fake.place[i] = FAKE_HELD;
+		claimed++;
+	}
+	return claimed;
+}
+
 uint32_t vanity_pool_frame_bytes(const struct vanity_pool *pool)
 {
 	(void)pool;
 	return fake.frame_bytes;
+}
+
+/* --- devices -------------------------------------------------------------------------------- */
+
+enum vanity_link vanity_grant_link(struct vanity_shard *self, const struct vanity_grant *grant,
+				   uint32_t *ret_mtu)
+{
+	(void)self;
+	*ret_mtu = fake.link_mtu != 0 ? fake.link_mtu : grant->facts->mtu;
+	return fake.link;
+}
+
+int vanity_frozen(const struct vanity_shard *self)
+{
+	(void)self;
+	return fake.frozen;
 }
 
 /* --- being seen ----------------------------------------------------------------------------- */

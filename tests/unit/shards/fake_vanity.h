@@ -13,6 +13,10 @@
  *
  *      free --vanity_frame_take--> held --vanity_tx_put--> put
  *      queued --vanity_rx_take---> held --give_back------> back
+ *      free --vanity_pool_claim-> held                     (before vanity_ready alone)
+ *
+ * A driver is tested without a program: fake_shard() and fake_pool() are what its functions take,
+ * and fake.ready is the test's to set.
  */
 #ifndef TESTS_UNIT_SHARDS_FAKE_VANITY_H
 #define TESTS_UNIT_SHARDS_FAKE_VANITY_H
@@ -21,6 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <vanity/grant.h>
 #include <vanity/vanity.h>
 
 #define FAKE_FRAMES 1024u
@@ -29,6 +34,7 @@
 #define FAKE_REFS 16384u /* puts that one output remembers */
 #define FAKE_LOGS 64u
 #define FAKE_OPTIONS 8u
+#define FAKE_GRANTS 2u
 
 enum fake_place { FAKE_FREE, FAKE_QUEUED, FAKE_HELD, FAKE_PUT, FAKE_BACK };
 
@@ -81,6 +87,12 @@ struct fake_vanity {
 	uint32_t rx_count;
 	struct vanity_tx tx[FAKE_PORTS];
 	uint32_t tx_count;
+	struct vanity_grant grant[FAKE_GRANTS];
+	uint32_t grant_count;
+	enum vanity_link link; /* of every grant */
+	uint32_t link_mtu;
+	bool frozen;
+	uint32_t pool_frames; /* 0: FAKE_FRAMES */
 
 	/* what the program did */
 	uint8_t place[FAKE_FRAMES];
@@ -109,6 +121,9 @@ void fake_option_add(const char *name, const char *text, uint64_t value);
 struct vanity_ref *fake_queue(struct vanity_rx *rx, const void *bytes, uint32_t length);
 /** fake_run() - vanity_main() until it returns or dies; its return value, -1 where fatal */
 int fake_run(void);
+/** fake_shard(), fake_pool() - what the API's functions want, for a test that calls them itself */
+struct vanity_shard *fake_shard(void);
+struct vanity_pool *fake_pool(void);
 /** fake_counter() - by the name in the program's table; fails the test where there is none */
 uint64_t fake_counter(const char *name);
 /** fake_logged() - whether a line of the log says exactly this (before %0 is filled in) */

@@ -4,7 +4,7 @@
 
 #include "common/craft.h"
 #include "firewall/rules.h"
-#include "pktgen/pcap.h"
+#include "drivers/pcap.h"
 #include "router/forward.h"
 
 static struct pcap_index captured;

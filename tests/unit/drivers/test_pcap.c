@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cm.h"
+#include "../shards/cm.h"
 
 #include <stdbool.h>
 
-#include "pktgen/pcap.h"
+#include "drivers/pcap.h"
 
 static struct pcap_index captured;
 static struct pcap_error error;
@@ -92,7 +92,7 @@ static void a_file_that_is_no_capture_is_refused_by_what_it_is(void **state)
 	begin(false, 0x0a0d0d0a);
 	assert_int_equal(read_file(), -1);
 	assert_string_equal(error.words,
-			    "capture: this is pcapng; convert it: editcap -F pcap IN OUT");
+			    "capture: block at byte 0: the file ends in a section's header");
 	begin(false, 0xa1b2c3d4);
 	file_bytes = 23;
 	assert_int_equal(read_file(), -1);

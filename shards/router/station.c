@@ -70,8 +70,9 @@ static void held_drop(struct vanity_shard *self, struct router *router, const st
 		      uint32_t reason)
 {
 	(void)self;
+	/* Reasons are of frames that came in: their sum is what was taken. */
 	if (held->from == RT_FROM_US)
-		vanity_frame_drop(router->pool, &held->ref, reason);
+		vanity_frame_drop(router->pool, &held->ref, ROUTER_UNSENT);
 	else
 		vanity_rx_give_back(router->in[held->from], &held->ref, reason);
 }

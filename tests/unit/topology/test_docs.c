@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* docs/topology.md says every key with its choices, in the section of its block; and its example
- * is valid. */
+/* docs/topology.md and the manual page say every key with its choices, in the section of its block;
+ * and their examples are valid. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,20 +15,26 @@
 #include "topology/parts.h"
 
 static struct memory memory;
-static char page[65536];
+static char page[65536], manual[65536];
+
+static int text_read(const char *path, char *to, size_t room)
+{
+	FILE *f = fopen(path, "r");
+	size_t n;
+
+	if (f == NULL)
+		return 1;
+	n = fread(to, 1, room - 1, f);
+	to[n] = '\0';
+	fclose(f);
+	return 0;
+}
 
 static int page_read(void **state)
 {
-	FILE *f = fopen(TOPOLOGIES "/../../docs/topology.md", "r");
-	size_t n;
-
 	(void)state;
-	if (f == NULL)
-		return 1;
-	n = fread(page, 1, sizeof(page) - 1, f);
-	page[n] = '\0';
-	fclose(f);
-	return 0;
+	return text_read(TOPOLOGIES "/../../docs/topology.md", page, sizeof(page)) +
+	       text_read(TOPOLOGIES "/../../docs/man/topology.conf.5", manual, sizeof(manual));
 }
 
 /* Is the word there, in backquotes, before the next section? */
@@ -83,6 +89,74 @@ static void every_key_and_choice_is_on_the_page(void **state)
 	}
 }
 
+/* Set in bold, as a word of its own, before the next section? */
+static int manual_says(const char *section, const char *word, size_t bytes)
+{
+	const char *end = strstr(section + 4, "\n.SH ");
+
+	for (const char *line = section; line != NULL && (end == NULL || line < end);
+	     line = strchr(line + 1, '\n')) {
+		if (strncmp(line, "\n.B", 3) != 0)
+			continue;
+		for (const char *at = line + 3; *at != '\n' && *at != '\0'; at++) {
+			int starts = at[-1] == ' ' || at[-1] == '"';
+			char behind = at[bytes];
+
+			if (starts && strncmp(at, word, bytes) == 0 &&
+			    (behind == ' ' || behind == '\n' || behind == '"'))
+				return 1;
+		}
+	}
+	return 0;
+}
+
+static void manual_says_key(const char *section, const struct key *key)
+{
+	if (!manual_says(section, key->name, strlen(key->name)))
+		fail_msg("topology.conf.5 lacks %s of %s", key->name, kind_name(key->kind));
+	for (const char *c = key->choices; c != NULL && *c != '\0';) {
+		size_t n = strcspn(c, "|");
+
+		if (!manual_says(section, c, n))
+			fail_msg("topology.conf.5 lacks %.*s of %s", (int)n, c, key->name);
+		c += n + (c[n] == '|');
+	}
+}
+
+static void every_key_and_choice_is_in_the_manual(void **state)
+{
+	static const char *const sections[TOPOLOGY_KINDS] = {
+		"\n.SH TOP\n",  "\n.SH REQUIRE\n", "\n.SH HOST\n",    "\n.SH DEVICE\n",
+		"\n.SH POOL\n", "\n.SH SHARD\n",   "\n.SH CHANNEL\n",
+	};
+	const struct key *key;
+
+	(void)state;
+	for (uint32_t kind = 0; kind < TOPOLOGY_KINDS; kind++) {
+		const char *section = strstr(manual, sections[kind]);
+
+		assert_non_null(section);
+		for (uint32_t i = 0; (key = key_at(kind, KEY_TOP_LEVEL, i)) != NULL; i++)
+			manual_says_key(section, key);
+		for (uint32_t i = 0; (key = key_at(kind, KEY_SHARD_RESTART, i)) != NULL; i++)
+			manual_says_key(section, key);
+	}
+}
+
+static void the_example_of_the_manual_is_valid(void **state)
+{
+	char *from = strstr(manual, "\n.EX\n"), *to;
+
+	(void)state;
+	assert_non_null(from);
+	to = strstr(from, "\n.EE\n");
+	assert_non_null(to);
+	to[1] = '\0';
+	assert_int_equal(memory_plan(&memory, from + 5), 0);
+	assert_int_equal(memory_result.device_count, 2);
+	to[1] = '.';
+}
+
 static void the_example_of_the_page_is_valid(void **state)
 {
 	char *from = strstr(page, "```\n"), *to;
@@ -124,6 +198,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_key_and_choice_is_on_the_page),
+		cmocka_unit_test(every_key_and_choice_is_in_the_manual),
+		cmocka_unit_test(the_example_of_the_manual_is_valid),
 		cmocka_unit_test(the_example_of_the_page_is_valid),
 		cmocka_unit_test(every_example_of_a_block_parses),
 	};

@@ -217,7 +217,9 @@ uint32_t file_send(struct netdev *dev, const struct netdev_packet *packet, uint3
 
 int file_turn(struct netdev *dev)
 {
-	if (dev->file.writes)
-		flush(dev);
-	return 0;
+	if (!dev->file.writes)
+		return 0;
+	flush(dev);
+	/* What a short write left goes out next turn; after an error, when the shard wakes anyway. */
+	return dev->file.used != dev->file.written && dev->error == 0;
 }

@@ -33,13 +33,14 @@ static const char help[] =
 	"                 or +N: so many after the fault before it;\n"
 	"                 \"random:1-4\": kills by the seed; \"mixed:1-4\": all kinds\n"
 	"  --hostile NAME what this shard writes may be refused by its neighbours\n"
+	"  --write        write what pcap devices wrote to their files; with one seed\n"
 	"  --trace        print the schedule\n"
 	"  --touches      print the schedule and every touch, with what stood there before\n"
 	"  --json         one document vanity.sim/1\n"
 	"  --help         this text\n"
 	"\n"
 	"Exit codes: 0 every run was sound, 1 a failure (its seed is printed), 2 usage,\n"
-	"3 the topology is invalid.\n";
+	"3 the topology is invalid, or not one that can be simulated.\n";
 
 struct totals {
 	uint64_t seeds, steps, switches, deaths, quiesces, refusals, unfired;
@@ -192,7 +193,33 @@ static void tell(const struct totals *t)
 	       " (in doubt %" PRIu64 ", lost in hand %" PRIu64 ", handled late %" PRIu64 ")\n",
 	       t->items.begun, t->items.done, t->items.dropped, t->items.lost, t->ports.in_doubt,
 	       t->ports.lost_in_hand, t->ports.handled_late);
+	for (uint32_t i = 0; t->seeds == 1 && i < plan.device_count; i++) {
+		uint64_t bytes;
+		char digest[65];
+
+		if (device_result(i, &bytes, digest))
+			printf("  device %s: %" PRIu64 " bytes written, SHA-256 %s\n",
+			       plan.device[i].name, bytes, digest);
+	}
 	printf("  trace: %016" PRIx64 "\n", t->seeds == 1 ? sim.trace : t->trace);
+}
+
+static void tell_json_devices(void)
+{
+	const char *comma = "";
+
+	printf(",\"devices\":[");
+	for (uint32_t i = 0; i < plan.device_count; i++) {
+		uint64_t bytes;
+		char digest[65];
+
+		if (!device_result(i, &bytes, digest))
+			continue;
+		printf("%s{\"name\":\"%s\",\"bytes\":%" PRIu64 ",\"sha256\":\"%s\"}", comma,
+		       plan.device[i].name, bytes, digest);
+		comma = ",";
+	}
+	printf("]");
 }
 
 /* JSON has no use for a name with a quote in it, and the topology allows none. */
@@ -225,6 +252,7 @@ static void tell_json(const struct totals *t, bool sound)
 			printf("}}");
 		}
 		printf("]");
+		tell_json_devices();
 	}
 	if (!sound) {
 		/* The words may quote what a shard said. */
@@ -266,6 +294,7 @@ static int arguments(int argc, char **argv)
 		{ "trace", no_argument, NULL, 't' },
 		{ "hostile", required_argument, NULL, 'x' },
 		{ "touches", no_argument, NULL, 'T' },
+		{ "write", no_argument, NULL, 'w' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -302,6 +331,9 @@ static int arguments(int argc, char **argv)
 		case 'T':
 			options.trace = options.touches = true;
 			break;
+		case 'w':
+			options.write = true;
+			break;
 		case 'j':
 			json = true;
 			break;
@@ -314,6 +346,8 @@ static int arguments(int argc, char **argv)
 	}
 	if (optind + 1 != argc)
 		return usage("one topology file is wanted", "");
+	if (options.write && seed_first != seed_last)
+		return usage("--write is for one seed", "");
 	options.file = argv[optind];
 	return EXIT_OK;
 }
@@ -329,7 +363,7 @@ static int prepare(void)
 		return code;
 	if (world_prepare(&plan, &options, words) != 0) {
 		fprintf(stderr, "vanityd sim: %s\n", words);
-		return EXIT_FAILED;
+		return EXIT_TOPOLOGY;
 	}
 	if (options.faults == NULL)
 		return EXIT_OK;
@@ -354,6 +388,7 @@ static int prepare(void)
 int main(int argc, char **argv)
 {
 	struct totals totals = { 0 };
+	char words[WORDS_BYTES];
 	bool sound = true;
 	int code = arguments(argc, argv);
 
@@ -373,5 +408,9 @@ int main(int argc, char **argv)
 	else if (sound)
 		tell(&totals);
 	fflush(stdout);
+	if (options.write && devices_save(words) != 0) {
+		fprintf(stderr, "vanityd sim: %s\n", words);
+		return EXIT_FAILED;
+	}
 	return sound ? EXIT_OK : EXIT_FAILED;
 }

@@ -55,6 +55,9 @@ static void memory_measure(void)
 		case PLAN_REGION_ORDERS:
 			*used = orders_bytes(p->shard[r->b].port_count);
 			break;
+		case PLAN_REGION_DEVICE:
+			*used = r->bytes;
+			break;
 		default:
 			*used = WIRE_LINE;
 			break;

@@ -126,6 +126,7 @@ static void shard_entry(void *argument)
 
 	self = shard_format(s->memory, s->bind, s->base, s->program->carry, s->config,
 			    s->config_bytes, &s->sim.platform);
+	devices_give(shard, self);
 	shard_park(self);
 	shard_adopt(self);
 	code = s->program->main(self);
@@ -194,7 +195,7 @@ static void hook_limit(void *context)
 /* A touch by name: which region, and where in it. Names and offsets, never addresses. */
 static void hook_touches(void *context, uint32_t party, const void *word)
 {
-	static const char *const kinds[] = { "wire", "pool", "cell", "orders", "bell" };
+	static const char *const kinds[] = { "wire", "pool", "cell", "orders", "bell", "device" };
 	const uint8_t *at = word;
 
 	(void)context;
@@ -216,7 +217,10 @@ static void hook_touches(void *context, uint32_t party, const void *word)
 		printf("%10" PRIu64 " %12" PRIu64 " %-8s . %s %s %s +%u = %" PRIx64 "\n", sim.step,
 		       sim.now, party_name(party), kinds[p->kind],
 		       p->a == PLAN_NONE ? "daemon" : party_name(p->a),
-		       p->b == PLAN_NONE || p->kind == PLAN_REGION_POOL ? "" : party_name(p->b),
+		       p->b == PLAN_NONE || p->kind == PLAN_REGION_POOL ||
+				       p->kind == PLAN_REGION_DEVICE
+			       ? ""
+			       : party_name(p->b),
 		       (unsigned int)(at - base), there);
 		return;
 	}
@@ -309,7 +313,7 @@ int world_prepare(const struct plan *plan, const struct options *options, char *
 	for (uint32_t i = 0; i < plan->shard_count; i++)
 		if (shard_prepare(i, ret_words) != 0)
 			return -1;
-	return 0;
+	return devices_prepare(ret_words);
 }
 
 /* A fresh system, nothing started yet: the daemon's first step does that. */
@@ -342,6 +346,7 @@ void world_begin(uint64_t seed)
 		s->bind->shared =
 			world.plan->shard[i].shared || sim_random_below(&world.random, 4) != 0;
 	}
+	devices_begin();
 	ledger_begin();
 	director_begin();
 	faults_begin();

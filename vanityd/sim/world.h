@@ -6,6 +6,7 @@
  *      world.c     the keeper's part: shards begin, end and are killed; hooks of the scheduler
  *      memory.c    every region twice, writable and read-only, as the plan hands out rights
  *      daemon.c    vanityd's part: hosts the policy (core/life.h), writes orders, rings bells
+ *      devices.c   captures and loops, in memory
  *      director.c  the operator: freeze, verify, thaw, stop; knows when a run is over
  *      faults.c    what goes wrong, and when: given, or derived from the seed
  *      ledger.c    who has which frame, by the calls the programs make; accuses the library
@@ -89,6 +90,7 @@ struct world_shard {
 	void *memory; /* private to a generation */
 	uint64_t memory_bytes;
 	struct sim_shard sim;
+	struct vanity_grant grant[VANITY_GRANTS_MAX];
 
 	/* The process, as a keeper knows it. */
 	uint32_t alive, ended, started;
@@ -126,6 +128,7 @@ struct options {
 	uint64_t steps; /* 0: until the flow rests */
 	const char *hostile; /* a shard whose neighbours may refuse what it says; NULL none */
 	bool trace, touches;
+	bool write; /* what devices wrote, to their files */
 };
 
 struct region {
@@ -202,6 +205,16 @@ void daemon_spawn(void);
 void daemon_kill(void);
 void daemon_poke(void); /* something ended: look */
 void daemon_control(void); /* freeze and verify as the director wants them, into all orders */
+
+/* devices.c */
+int devices_prepare(char *ret_words);
+void devices_begin(void); /* nothing is written yet */
+void devices_give(uint32_t shard, struct vanity_shard *self);
+/* May its driver keep frames of its own pools while everything rests? */
+bool devices_hold(uint32_t shard);
+/* What was written to a device; false where nothing can be. */
+bool device_result(uint32_t device, uint64_t *ret_bytes, char ret_digest[65]);
+int devices_save(char *ret_words);
 
 /* director.c */
 void director_begin(void);

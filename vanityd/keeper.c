@@ -513,10 +513,11 @@ __attribute__((noreturn)) static void loop(struct keeper *k)
 		};
 
 		poll(poll_for, 4, timeout_ms(k));
-		if (poll_for[0].revents != 0)
-			listen_signals(k);
+		/* Before its end is seen, which closes the socket: a stop may be its last word. */
 		if (poll_for[1].revents != 0)
 			listen_daemon(k);
+		if (poll_for[0].revents != 0)
+			listen_signals(k);
 		if (poll_for[2].revents != 0)
 			listen_setup(k);
 		if (poll_for[3].revents != 0)

@@ -13,8 +13,9 @@
  * A refusal is the same document with its exit code (exit.h) and "words" that say why.
  *
  *      verb      right   members of the request         answered
- *      status    read                                   at once
- *      stats     read                                   at once
+ *      status    read    [shard]                        at once
+ *      stats     read    [shard]                        at once
+ *      devices   read                                   at once
  *      log       read    lines | since (long poll)      at once | when there is more
  *      ready     read                                   when every shard runs, or one cannot
  *      item      read    shard, generation              when that generation handled an item

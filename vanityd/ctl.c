@@ -20,8 +20,9 @@
 static const char usage[] =
 	"usage: vanityctl [-s SYSTEM] VERB [ARGUMENT] [--json]\n"
 	"\n"
-	"  status           shards, channels, protections\n"
-	"  stats            counters of every shard, hop latency of every channel\n"
+	"  status [SHARD]   shards, channels, devices, protections; of one shard its counters too\n"
+	"  stats [SHARD]    counters of every shard, hop latency of every channel\n"
+	"  devices          what each is bound to, how, and for whom\n"
 	"  log [N]          the last N lines of the log (default 40)\n"
 	"  restart SHARD    end this generation, wait until the next one runs\n"
 	"  verify           freeze, compare the two ends of every channel, unfreeze\n"
@@ -36,8 +37,19 @@ static int print_status(json_t *result, int json)
 {
 	if (json)
 		report_json(stdout, result);
+	else if (json_object_get(result, "shard") != NULL)
+		report_shard_text(stdout, result);
 	else
 		report_status_text(stdout, result);
+	return EXIT_OK;
+}
+
+static int print_devices(json_t *result, int json)
+{
+	if (json)
+		report_json(stdout, result);
+	else
+		report_devices_text(stdout, json_object_get(result, "devices"));
 	return EXIT_OK;
 }
 
@@ -82,21 +94,21 @@ static int print_sums(json_t *result, int json)
 	return json_is_true(json_object_get(result, "exact")) ? EXIT_OK : EXIT_DEGRADED;
 }
 
-enum argument { ARGUMENT_NONE, ARGUMENT_LINES, ARGUMENT_SHARD };
+enum argument { ARGUMENT_NONE, ARGUMENT_LINES, ARGUMENT_SHARD, ARGUMENT_ANY_SHARD };
 
 static const struct verb {
 	const char *name;
 	enum argument argument;
 	int (*print)(json_t *result, int json);
 } verb_table[] = {
-	{ "status", ARGUMENT_NONE, print_status }, { "stats", ARGUMENT_NONE, print_stats },
-	{ "log", ARGUMENT_LINES, print_log },      { "restart", ARGUMENT_SHARD, print_restart },
-	{ "verify", ARGUMENT_NONE, print_sums },
+	{ "status", ARGUMENT_ANY_SHARD, print_status }, { "stats", ARGUMENT_ANY_SHARD, print_stats },
+	{ "log", ARGUMENT_LINES, print_log },		{ "restart", ARGUMENT_SHARD, print_restart },
+	{ "verify", ARGUMENT_NONE, print_sums },	{ "devices", ARGUMENT_NONE, print_devices },
 };
 
 /* Of the blueprint, and not in this build. */
-static const char *const unbuilt[] = { "top",     "trace", "peek",    "reload", "drain", "hold",
-				       "release", "dump",  "devices", "ls",     "cat" };
+static const char *const unbuilt[] = { "top",  "trace",	  "peek", "reload", "drain",
+				       "hold", "release", "dump", "ls",	    "cat" };
 
 static const struct verb *verb_find(const char *name)
 {
@@ -131,9 +143,10 @@ static json_t *request_new(const struct verb *verb, int argc, char **argv)
 	if (argc > (verb->argument == ARGUMENT_NONE ? 1 : 2) ||
 	    (verb->argument == ARGUMENT_SHARD && argument == NULL))
 		return NULL;
-	if (verb->argument == ARGUMENT_SHARD)
+	if (verb->argument == ARGUMENT_SHARD ||
+	    (verb->argument == ARGUMENT_ANY_SHARD && argument != NULL))
 		return json_pack("{s:s,s:s}", "verb", verb->name, "shard", argument);
-	if (verb->argument == ARGUMENT_NONE)
+	if (verb->argument != ARGUMENT_LINES)
 		return json_pack("{s:s}", "verb", verb->name);
 	if (argument != NULL) {
 		errno = 0;

@@ -221,7 +221,7 @@ void crash_record(struct daemon *d, uint32_t shard);
 /* daemon_device.c */
 int device_take(struct daemon *d, const struct keeper_message *m, int fd); /* 0, or -EPROTO */
 void daemon_devices(struct daemon *d);
-json_t *report_devices(const struct daemon *d); /* a list */
+json_t *report_devices(const struct daemon *d, uint32_t shard); /* a list; PLAN_NONE: of all */
 
 /* daemon_log.c */
 void daemon_log(struct daemon *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -252,6 +252,9 @@ uint32_t daemon_waiting(const struct daemon *d); /* somebody waits for something
 json_t *report_status(const struct daemon *d);
 /* Works out the images' digests, once: an operator's status names them, a start does not wait. */
 void report_images(struct daemon *d);
-json_t *report_stats(const struct daemon *d);
+/* Of one shard and its channels, or of all: PLAN_NONE. */
+json_t *report_stats(const struct daemon *d, uint32_t shard);
+/* All that is said of one shard: status, counters, its channels and devices. */
+json_t *report_shard(const struct daemon *d, uint32_t shard);
 
 #endif

@@ -288,11 +288,12 @@ static json_t *device_report(const struct daemon *d, uint32_t device)
 	return report;
 }
 
-json_t *report_devices(const struct daemon *d)
+json_t *report_devices(const struct daemon *d, uint32_t shard)
 {
 	json_t *devices = json_array();
 
 	for (uint32_t i = 0; i < d->plan->device_count; i++)
-		json_array_append_new(devices, device_report(d, i));
+		if (shard == PLAN_NONE || d->plan->device[i].shard == shard)
+			json_array_append_new(devices, device_report(d, i));
 	return devices;
 }

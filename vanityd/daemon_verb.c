@@ -37,17 +37,50 @@ static struct job *job_start(struct daemon *d, struct control_client *client, en
 	return job;
 }
 
+/* The shard a request names, PLAN_NONE after an answer that there is none. */
+static uint32_t request_shard(struct daemon *d, struct control_client *client,
+			      const json_t *request)
+{
+	const char *name = json_string_value(json_object_get(request, "shard"));
+	char words[96];
+
+	for (uint32_t i = 0; name != NULL && i < d->plan->shard_count; i++)
+		if (strcmp(d->plan->shard[i].name, name) == 0)
+			return i;
+	snprintf(words, sizeof(words), "no shard of that name in system %s", d->plan->system);
+	control_answer(client, EXIT_USAGE, words, NULL);
+	return PLAN_NONE;
+}
+
 static void verb_status(struct daemon *d, struct control_client *client, const json_t *request)
 {
-	(void)request;
+	int one = json_object_get(request, "shard") != NULL;
+	uint32_t shard = one ? request_shard(d, client, request) : PLAN_NONE;
+
+	if (one && shard == PLAN_NONE)
+		return;
 	report_images(d);
-	control_answer(client, EXIT_OK, NULL, report_status(d));
+	control_answer(client, EXIT_OK, NULL, one ? report_shard(d, shard) : report_status(d));
 }
 
 static void verb_stats(struct daemon *d, struct control_client *client, const json_t *request)
 {
+	int one = json_object_get(request, "shard") != NULL;
+	uint32_t shard = one ? request_shard(d, client, request) : PLAN_NONE;
+
+	if (!one || shard != PLAN_NONE)
+		control_answer(client, EXIT_OK, NULL, report_stats(d, shard));
+}
+
+static void verb_devices(struct daemon *d, struct control_client *client, const json_t *request)
+{
+	json_t *result = json_object();
+
 	(void)request;
-	control_answer(client, EXIT_OK, NULL, report_stats(d));
+	json_object_set_new(result, "schema", json_string("vanity.devices/1"));
+	json_object_set_new(result, "system", json_string(d->plan->system));
+	json_object_set_new(result, "devices", report_devices(d, PLAN_NONE));
+	control_answer(client, EXIT_OK, NULL, result);
 }
 
 static void verb_log(struct daemon *d, struct control_client *client, const json_t *request)
@@ -75,21 +108,6 @@ static void verb_ready(struct daemon *d, struct control_client *client, const js
 {
 	(void)request;
 	job_start(d, client, JOB_READY, READY_TIMEOUT_NS);
-}
-
-/* The shard a request names, PLAN_NONE after an answer that there is none. */
-static uint32_t request_shard(struct daemon *d, struct control_client *client,
-			      const json_t *request)
-{
-	const char *name = json_string_value(json_object_get(request, "shard"));
-	char words[96];
-
-	for (uint32_t i = 0; name != NULL && i < d->plan->shard_count; i++)
-		if (strcmp(d->plan->shard[i].name, name) == 0)
-			return i;
-	snprintf(words, sizeof(words), "no shard of that name in system %s", d->plan->system);
-	control_answer(client, EXIT_USAGE, words, NULL);
-	return PLAN_NONE;
 }
 
 static void verb_item(struct daemon *d, struct control_client *client, const json_t *request)
@@ -147,6 +165,7 @@ static const struct {
 	{ "log", CONTROL_READ, verb_log },       { "ready", CONTROL_READ, verb_ready },
 	{ "item", CONTROL_READ, verb_item },     { "restart", CONTROL_ACT, verb_restart },
 	{ "verify", CONTROL_ACT, verb_verify },  { "stop", CONTROL_ACT, verb_stop },
+	{ "devices", CONTROL_READ, verb_devices },
 };
 
 void daemon_request(void *context, struct control_client *client, const char *verb,
@@ -263,7 +282,7 @@ static void job_sums(struct daemon *d, struct job *job)
 	if (d->sums.stop)
 		json_object_set_new(result, "final",
 				    json_pack("{s:o,s:o}", "status", report_status(d), "stats",
-					      report_stats(d)));
+					      report_stats(d, PLAN_NONE)));
 	job_answer(job, EXIT_OK, NULL, json_incref(result));
 }
 

@@ -13,6 +13,7 @@
 /* All write to @out; colour only where @out is a terminal. */
 void report_status_text(FILE *out, const json_t *status);
 void report_devices_text(FILE *out, const json_t *devices); /* a list of status, or of `devices` */
+void report_shard_text(FILE *out, const json_t *shard);
 void report_stats_text(FILE *out, const json_t *stats);
 void report_sums_text(FILE *out, const json_t *sums);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The documents vanity.status/1 and vanity.stats/1, built by the daemon from claims of cells. */
+/* The documents vanity.status/1, vanity.shard/1 and vanity.stats/1, built by the daemon from claims of cells. */
 #include "daemon.h"
 
 #include <stdio.h>
@@ -258,7 +258,7 @@ json_t *report_status(const struct daemon *d)
 	json_object_set_new(report, "active", active_report(d));
 	json_object_set_new(report, "shards", shards);
 	json_object_set_new(report, "channels", channels);
-	json_object_set_new(report, "devices", report_devices(d));
+	json_object_set_new(report, "devices", report_devices(d, PLAN_NONE));
 	return report;
 }
 
@@ -332,20 +332,51 @@ static json_t *channel_stats(const struct daemon *d, uint32_t channel, uint64_t 
 	return report;
 }
 
-json_t *report_stats(const struct daemon *d)
+static int channel_is_of(const struct daemon *d, uint32_t channel, uint32_t shard)
+{
+	const struct plan_channel *c = &d->plan->channel[channel];
+
+	return shard == PLAN_NONE || c->producer == shard || c->consumer == shard;
+}
+
+json_t *report_stats(const struct daemon *d, uint32_t shard)
 {
 	json_t *report = json_object(), *shards = json_array(), *channels = json_array();
 	uint64_t all[CELL_HISTOGRAM] = { 0 };
 
 	for (uint32_t i = 0; i < d->plan->shard_count; i++)
-		json_array_append_new(shards, shard_stats(d, i));
+		if (shard == PLAN_NONE || shard == i)
+			json_array_append_new(shards, shard_stats(d, i));
 	for (uint32_t i = 0; i < d->plan->channel_count; i++)
-		json_array_append_new(channels, channel_stats(d, i, all));
+		if (channel_is_of(d, i, shard))
+			json_array_append_new(channels, channel_stats(d, i, all));
 	json_object_set_new(report, "schema", json_string("vanity.stats/1"));
 	json_object_set_new(report, "system", json_string(d->plan->system));
 	json_object_set_new(report, "now_ns", number(daemon_now_ns()));
-	hop_report(d, all, report); /* over every channel's samples */
+	hop_report(d, all, report); /* over every sample of these channels */
 	json_object_set_new(report, "shards", shards);
 	json_object_set_new(report, "channels", channels);
+	return report;
+}
+
+/* --- one shard ----------------------------------------------------------------------------- */
+
+json_t *report_shard(const struct daemon *d, uint32_t shard)
+{
+	json_t *report = json_object(), *channels = json_array(), *stats = shard_stats(d, shard);
+
+	for (uint32_t i = 0; i < d->plan->channel_count; i++)
+		if (channel_is_of(d, i, shard))
+			json_array_append_new(channels, channel_report(d, i));
+	json_object_set_new(report, "schema", json_string("vanity.shard/1"));
+	json_object_set_new(report, "system", json_string(d->plan->system));
+	json_object_set_new(report, "now_ns", number(daemon_now_ns()));
+	json_object_set_new(report, "shard", shard_report(d, shard));
+	json_object_set(report, "counters", json_object_get(stats, "counters"));
+	json_object_set(report, "earlier_generations",
+			json_object_get(stats, "earlier_generations"));
+	json_object_set_new(report, "channels", channels);
+	json_object_set_new(report, "devices", report_devices(d, shard));
+	json_decref(stats);
 	return report;
 }

@@ -185,12 +185,12 @@ static void counter_text(FILE *out, const json_t *value)
 		fprintf(out, "%20lld", (long long)json_integer_value(value));
 }
 
-static void shard_stats_text(FILE *out, const json_t *shard)
+/* Of an object with counters, those of dead generations beside them. */
+static void counters_text(FILE *out, const json_t *shard)
 {
 	const json_t *before = json_object_get(shard, "earlier_generations"), *value;
 	const char *name;
 
-	fprintf(out, "%s.%lld\n", report_text(shard, "name"), report_number(shard, "generation"));
 	json_object_foreach(json_object_get(shard, "counters"), name, value)
 	{
 		fprintf(out, "  %-24s", name);
@@ -201,6 +201,12 @@ static void shard_stats_text(FILE *out, const json_t *shard)
 		}
 		fputc('\n', out);
 	}
+}
+
+static void shard_stats_text(FILE *out, const json_t *shard)
+{
+	fprintf(out, "%s.%lld\n", report_text(shard, "name"), report_number(shard, "generation"));
+	counters_text(out, shard);
 }
 
 static void hop_text(FILE *out, const json_t *channel, const char *key)
@@ -229,6 +235,22 @@ void report_stats_text(FILE *out, const json_t *stats)
 		hop_text(out, channel, "hop_p99_ns");
 		fprintf(out, " %12lld\n", report_number(channel, "hop_samples"));
 	}
+}
+
+/* --- one shard ----------------------------------------------------------------------------- */
+
+void report_shard_text(FILE *out, const json_t *shard)
+{
+	json_t *list = json_array();
+
+	json_array_append(list, json_object_get(shard, "shard"));
+	shards_text(out, list);
+	json_decref(list);
+	if (json_array_size(json_object_get(shard, "channels")) > 0)
+		channels_text(out, json_object_get(shard, "channels"));
+	report_devices_text(out, json_object_get(shard, "devices"));
+	fprintf(out, "%-24s\n", "COUNTER");
+	counters_text(out, shard);
 }
 
 /* --- sums ---------------------------------------------------------------------------------- */

@@ -35,6 +35,7 @@
  * would only be colder. */
 #define FILL_ENTRIES_MAX 4096u
 #define HEADROOM 256u /* XDP_PACKET_HEADROOM, kernel ABI: left free before each received packet */
+#define FRAME_BYTES_MAX 4096u /* of a chunk; the kernel's limit is a page */
 #define ETHERNET_BYTES 18u /* header and one VLAN tag */
 #define RETRY_MS 1200u /* a queue that was just left is busy for some hundred milliseconds */
 #define RETRY_STEP_MS 10u
@@ -62,17 +63,21 @@ static int device_check(struct run *r, struct bound *b, const struct interface *
 	const char *name = b->plan->interface;
 	uint32_t frame = r->plan->pool[b->plan->pool].frame_bytes;
 	uint32_t room = frame - HEADROOM - ETHERNET_BYTES;
+	uint32_t most = FRAME_BYTES_MAX - HEADROOM - ETHERNET_BYTES;
 	char remedy[160];
 
 	if (b->plan->queue >= i->queues) {
-		snprintf(remedy, sizeof(remedy), "take a queue from 0 to %u, or give it more: ethtool -L %s",
-			 i->queues - 1, name);
+		snprintf(remedy, sizeof(remedy), "they count from 0; `ethtool -L %s` gives it more, if it can",
+			 name);
 		return run_fail(r, b, -EINVAL, remedy, "interface %s has %u receive queue%s, and no queue %u",
 				name, i->queues, i->queues == 1 ? "" : "s", b->plan->queue);
 	}
 	if (i->mtu > room) {
 		snprintf(remedy, sizeof(remedy), "%sip link set dev %s mtu %u",
-			 frame < 4096 ? "raise `frame` of the pool to 4KiB, or " : "", name, room);
+			 frame < FRAME_BYTES_MAX && i->mtu <= most ?
+				 "raise `frame` of the pool to 4KiB, or " :
+				 "",
+			 name, room);
 		return run_fail(r, b, -EMSGSIZE, remedy,
 				"interface %s has MTU %u: with headers and %u bytes of headroom that is more than a frame of %u bytes",
 				name, i->mtu, HEADROOM, frame);

@@ -142,6 +142,8 @@ static long device_write(void *context, const void *from, size_t bytes)
 	sim_point(NULL);
 	if (sim_random_below(&world.random, ODDLY_EVERY) == 0)
 		bytes = sim_random_below(&world.random, 2) == 0 ? 0 : bytes / 2;
+	if (bytes == 0)
+		return 0;
 	if (d->used + bytes > d->room && !device_grow(d, d->used + bytes))
 		return VANITY_GRANT_FAILED;
 	memcpy(d->written + d->used, from, bytes);
@@ -186,7 +188,8 @@ bool device_result(uint32_t number, uint64_t *ret_bytes, char ret_digest[65])
 	    world.plan->device[number].write[0] == '\0')
 		return false;
 	*ret_bytes = device[number].used;
-	load_digest(device[number].written, device[number].used, digest);
+	load_digest(device[number].used != 0 ? (const void *)device[number].written : "",
+		    device[number].used, digest);
 	for (int i = 0; i < 32; i++)
 		snprintf(ret_digest + 2 * i, 3, "%02x", digest[i]);
 	return true;
@@ -204,7 +207,8 @@ int devices_save(char *ret_words)
 		f = fopen(d->write, "wb");
 		wrong = f == NULL;
 		if (f != NULL) {
-			wrong = fwrite(device[i].written, 1, device[i].used, f) != device[i].used;
+			wrong = device[i].used != 0 &&
+				fwrite(device[i].written, device[i].used, 1, f) != 1;
 			wrong |= fclose(f) != 0;
 		}
 		if (wrong) {

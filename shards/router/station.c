@@ -187,6 +187,15 @@ bool station_is_meant(const struct router *router, uint32_t from, const void *fr
 	return false;
 }
 
+static bool is_own_mac(const struct router *router, const uint8_t mac[CRAFT_MAC_BYTES])
+{
+	for (uint32_t i = 0; i < router->routes.interface_count; i++) {
+		if (memcmp(mac, router->routes.interface[i].mac, CRAFT_MAC_BYTES) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Not about us; but whom we know may have moved: RFC 826's merge flag. */
 static void merge(struct router *router, const struct rt_talk *talk, uint32_t link)
 {
@@ -217,14 +226,13 @@ static void learn(struct router *router, const struct rt_talk *talk, uint32_t in
 		release(router, entry);
 }
 
-/* Somebody asked for an address of ours, or for another's and told us his own thereby. */
+/* The station at @mac asked for an address of ours, or for another's and told us his own. */
 static void asked(struct vanity_shard *self, struct router *router, const struct rt_talk *talk,
-		  const uint8_t *frame, uint32_t link)
+		  const uint8_t *mac, uint32_t link)
 {
 	const struct rt_interface *out;
 	struct vanity_ref ref;
 	uint8_t interface, other;
-	uint8_t mac[CRAFT_MAC_BYTES];
 	uint8_t *answer;
 
 	if (!rt_own(&router->routes, talk->family, &talk->target, &interface) ||
@@ -246,10 +254,6 @@ static void asked(struct vanity_shard *self, struct router *router, const struct
 		if (near && talk->has_mac)
 			learn(router, talk, interface);
 	}
-	memcpy(mac, talk->has_mac ? talk->mac : frame + CRAFT_MAC_BYTES, CRAFT_MAC_BYTES);
-	/* A frame comes from one station: IEEE 802, 8.2. */
-	if ((mac[0] & 1u) != 0)
-		return;
 	answer = own_take(self, router, interface, &ref);
 	if (answer == NULL)
 		return;
@@ -284,13 +288,14 @@ static void answered(struct router *router, const struct rt_talk *talk, const ui
 static void talked(struct vanity_shard *self, struct router *router, const struct rt_talk *talk,
 		   const uint8_t *frame, uint32_t link)
 {
-	/* Whoever names a link address of ours as his would have us talk to ourselves. */
-	for (uint32_t i = 0; talk->has_mac && i < router->routes.interface_count; i++) {
-		if (memcmp(talk->mac, router->routes.interface[i].mac, CRAFT_MAC_BYTES) == 0)
-			return;
-	}
+	uint8_t mac[CRAFT_MAC_BYTES];
+
+	memcpy(mac, talk->has_mac ? talk->mac : frame + CRAFT_MAC_BYTES, sizeof(mac));
+	/* From one station (IEEE 802, 8.2), and not from us: we would talk to ourselves. */
+	if ((mac[0] & 1u) != 0 || is_own_mac(router, mac))
+		return;
 	if (talk->kind == RT_TALK_ASKS)
-		asked(self, router, talk, frame, link);
+		asked(self, router, talk, mac, link);
 	else
 		answered(router, talk, frame, link);
 }
@@ -372,13 +377,15 @@ static void arrived(struct vanity_shard *self, struct router *router, const void
 	struct rt_error error = rt_icmp_arrived(packet);
 	struct rt_path path;
 	struct vanity_ref ref;
+	uint8_t own;
 	uint8_t *reply;
 
 	if (error.type != 0) {
 		tell(self, router, frame, length, packet, &error);
 		return;
 	}
-	if (packet->tagged || !rt_is_station(packet->family, &packet->src))
+	if (packet->tagged || !rt_is_station(packet->family, &packet->src) ||
+	    rt_own(&router->routes, packet->family, &packet->src, &own))
 		return;
 	if (rt_is_link_local(packet->family, &packet->src)) {
 		path.next = packet->src;
@@ -441,9 +448,15 @@ static void gone(struct vanity_shard *self, struct router *router, struct rt_nei
 {
 	const struct rt_error four = { RT_ICMP4_UNREACHABLE, RT_ICMP4_HOST, 0 };
 	const struct rt_error six = { RT_ICMP6_UNREACHABLE, RT_ICMP6_ADDRESS, 0 };
+	struct rt_held waited[RT_HELD_MAX];
+	uint32_t count = entry->held_count;
 
-	for (uint32_t i = 0; i < entry->held_count; i++) {
-		struct rt_held *held = &entry->held[i];
+	/* The way back to a sender may be the same neighbour: what waits from here on is new. */
+	memcpy(waited, entry->held, sizeof(waited));
+	entry->held_count = 0;
+	rt_neighbour_forget(&router->neighbours, entry);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct rt_held *held = &waited[i];
 		struct craft_packet packet;
 
 		/* What we say ourselves is not worth an error: RFC 1812, 4.3.2.7. */
@@ -457,8 +470,6 @@ static void gone(struct vanity_shard *self, struct router *router, struct rt_nei
 		held_drop(self, router, held, RT_NO_NEIGHBOUR);
 		router->held_count--;
 	}
-	entry->held_count = 0;
-	rt_neighbour_forget(&router->neighbours, entry);
 }
 
 static void work_off_released(struct vanity_shard *self, struct router *router)

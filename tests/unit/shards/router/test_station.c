@@ -235,6 +235,26 @@ static void who_does_not_answer_is_asked_three_times_and_the_sender_told(void **
 	assert_memory_equal(sent(a, 0) + 42, f.bytes + 14, f.length - 14); /* as it came */
 }
 
+static void senders_behind_the_neighbour_that_does_not_answer_cost_no_frame_twice(void **state)
+{
+	struct frame f = frame_l4(4, 17, 1, 53, 0);
+
+	(void)state;
+	setup();
+	fake.ticks_a_look = fake.hz / 10;
+	fake.turns = 90;
+	memcpy(f.bytes + 26, "\xcb\0\x71\5\xcb\0\x71\6", 8); /* from and to 203.0.113.0/24 */
+	frame_ip4_seal(&f);
+	for (uint32_t i = 0; i < 3; i++)
+		queue(f);
+	run(); /* the fake fails a frame that is given back twice */
+	assert_int_equal(fake_counter("no_neighbour"), 3);
+	/* Three questions for the packets, three for what was to be said about them. */
+	assert_int_equal(b->put_count, 6);
+	assert_int_equal(fake_counter("unsent"), 3);
+	assert_int_equal(fake_counter("neighbours"), 0);
+}
+
 static void the_fourth_that_waits_costs_the_first(void **state)
 {
 	(void)state;
@@ -770,6 +790,8 @@ int main(void)
 		cmocka_unit_test(an_answer_for_another_link_address_is_none),
 		cmocka_unit_test(the_gateway_is_asked_and_not_the_destination),
 		cmocka_unit_test(who_does_not_answer_is_asked_three_times_and_the_sender_told),
+		cmocka_unit_test(
+			senders_behind_the_neighbour_that_does_not_answer_cost_no_frame_twice),
 		cmocka_unit_test(the_fourth_that_waits_costs_the_first),
 		cmocka_unit_test(no_more_frames_wait_than_the_option_says),
 		cmocka_unit_test(a_stop_sends_every_waiting_frame_home),

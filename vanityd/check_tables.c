@@ -249,8 +249,7 @@ void check_device_text(const struct plan *plan, uint32_t device, char ret_text[C
 		n += snprintf(ret_text + n, CHECK_DEVICE_TEXT - (size_t)n,
 			      " at %llu packets a second", (unsigned long long)d->pace_per_s);
 	if (d->write[0] != '\0')
-		snprintf(ret_text + n, CHECK_DEVICE_TEXT - (size_t)n, " appends to \"%s\"",
-			 d->write);
+		snprintf(ret_text + n, CHECK_DEVICE_TEXT - (size_t)n, " writes \"%s\"", d->write);
 }
 
 struct filter_facts check_filter_facts(const struct plan *plan, uint32_t shard)

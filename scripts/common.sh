@@ -42,7 +42,7 @@ configure() {
 # install_deps [ARGUMENT]...: unless VANITY_NO_INSTALL=1.
 install_deps() {
 	if [ "${VANITY_NO_INSTALL-}" = 1 ]; then
-		missing=$(scripts/install-deps --list 2>/dev/null)
+		missing=$(scripts/install-deps --list "$@" 2>/dev/null)
 		[ -z "$missing" ] || say "missing, and VANITY_NO_INSTALL=1:" $missing
 		return 0
 	fi

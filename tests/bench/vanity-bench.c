@@ -6,6 +6,7 @@
  *      vanity-bench restart  SIGKILL to the first item of the successor, beside vfork+exec
  *      vanity-bench adopt    SIGKILL of vanityd to its successor having verified every shard
  *      vanity-bench steady   what a polling shard asks of the kernel: nothing, counted
+ *      vanity-bench net      packets between two interfaces, beside testpmd and the kernel (net.c)
  *
  * Nothing is asserted by wall clock; a figure that cannot be measured here is said to be missing.
  * Every run that is timed is verified, too: sums exact, or the run does not count.
@@ -26,13 +27,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "net.h"
 #include "system.h"
 
 #define SAMPLES_MAX 4096
 
 struct bench {
 	const char *vanityd, *topology;
-	int dev, json, count, seconds;
+	int dev, json, count, seconds, ms;
 };
 
 struct samples {
@@ -421,14 +423,17 @@ static const char usage[] =
 	"  restart   SIGKILL of shard fw to the first item of its successor, cold\n"
 	"  adopt     SIGKILL of vanityd to its successor having verified every shard\n"
 	"  steady    system calls, page faults and switches of polling shards, from outside\n"
+	"  net       packets between two AF_XDP interfaces, in turn with testpmd and the kernel; root\n"
 	"\n"
-	"  --count N     repetitions (start 20, restart 500, adopt 20)\n"
+	"  --count N     repetitions (start 20, restart 500, adopt 20, net 7)\n"
+	"  --ms N        net: how long each figure is measured (300)\n"
 	"  --seconds N   steady: how long each shard is watched (5)\n"
 	"  --bare IMAGE  restart: the image for the bare vfork+exec (vanity-bench-bare beside this)\n"
 	"  --dev         without root\n"
 	"  --json        one JSON object a line\n"
 	"\n"
-	"The topology must name its system `bench` (steady: `bench-steady`); tests/bench has both.\n";
+	"The topology must name its system `bench` (steady: `bench-steady`); tests/bench has both. net\n"
+	"takes net.conf from there, and net-l2fwd.conf beside it.\n";
 
 static void bare_beside(char *ret_path, size_t room)
 {
@@ -448,9 +453,10 @@ int main(int argc, char **argv)
 		{ "count", required_argument, NULL, 'n' },   { "seconds", required_argument, NULL, 's' },
 		{ "bare", required_argument, NULL, 'b' },    { "dev", no_argument, NULL, 'd' },
 		{ "json", no_argument, NULL, 'j' },	     { "help", no_argument, NULL, 'h' },
+		{ "ms", required_argument, NULL, 'm' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct bench b = { .seconds = 5 };
+	struct bench b = { .seconds = 5, .ms = 300 };
 	char beside[4096];
 	const char *bare = beside, *bench;
 	int c;
@@ -471,6 +477,9 @@ int main(int argc, char **argv)
 		case 's':
 			b.seconds = atoi(optarg);
 			break;
+		case 'm':
+			b.ms = atoi(optarg);
+			break;
 		case 'b':
 			bare = optarg;
 			break;
@@ -489,7 +498,8 @@ int main(int argc, char **argv)
 		}
 	}
 	bench = optind < argc ? argv[optind] : "";
-	if (!b.vanityd || !b.topology || b.count < 0 || b.count > SAMPLES_MAX || b.seconds < 1) {
+	if (!b.vanityd || !b.topology || b.count < 0 || b.count > SAMPLES_MAX || b.seconds < 1 ||
+	    b.ms < 1) {
 		fputs(usage, stderr);
 		return 2;
 	}
@@ -507,6 +517,12 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(bench, "steady") == 0)
 		return bench_steady(&b);
+	if (strcmp(bench, "net") == 0) {
+		const struct net_options net = { b.vanityd, b.topology, b.count ? b.count : 7, b.ms,
+						 b.json };
+
+		return bench_net(&net);
+	}
 	fprintf(stderr, "vanity-bench: no benchmark `%s`\n%s", bench, usage);
 	return 2;
 }

@@ -108,7 +108,11 @@ static void look_shard(struct daemon *d, uint32_t shard)
 	seen->ended = s->ended;
 	seen->exit_code = s->exit_code;
 	seen->signal = s->signal;
-	/* This build grants no device that could write after its shard's end. */
+	/*
+	 * No device of this build writes where somebody else may be told to: an AF_XDP socket goes on
+	 * after its shard's end, in frames that are the owner's and that its successor claims first
+	 * (vanity_pool_claim). One that is bound anew is another: the old one ended with its shard.
+	 */
 	seen->device_quiet = 1;
 	seen->cell_state = CELL_NONE;
 	seen->cell_generation = seen->cell_ready = seen->heartbeat = 0;

@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -55,56 +54,38 @@ static void device_replace(struct keeper *k, uint32_t device, uint32_t have, con
 	rebind_end(k, device, error, "descriptors");
 }
 
-static void answer_judge(struct keeper *k, struct netdev_answer *a, const int *fd, uint32_t fd_count)
+static void answer_judge(struct keeper *k, const struct netdev_heard *h)
 {
+	const struct netdev_answer *a = &h->answer;
 	uint32_t kind, have = 1u << KEEPER_DEVICE_KEEP | 1u << KEEPER_DEVICE_FACTS;
 	struct keeper_netdev *n = &k->netdev;
 
-	if (a->magic != NETDEV_MAGIC || a->device >= k->plan->device_count || n->missing == 0 ||
+	if (a->device >= k->plan->device_count || n->missing == 0 ||
 	    !netdev_together(k->plan, n->device, a->device))
 		return;
-	a->words[sizeof(a->words) - 1] = '\0';
 	kind = k->plan->device[a->device].kind;
 	have |= kind == VANITY_GRANT_XDP ? 1u << KEEPER_DEVICE_LINK : 0;
 	if (a->error != 0) {
 		n->missing = 0;
 		rebind_end(k, n->device, a->error, a->words);
-	} else if (a->have == have && fd_count == (uint32_t)__builtin_popcount(have)) {
+	} else if (a->have == have) {
 		n->missing--;
-		device_replace(k, a->device, have, fd);
+		device_replace(k, a->device, have, h->fd);
 	}
 }
 
 void keeper_netdev_hear(struct keeper *k)
 {
-	union {
-		char bytes[CMSG_SPACE(sizeof(int) * NETDEV_ANSWER_FDS)];
-		struct cmsghdr align;
-	} control;
-	struct netdev_answer answer;
-	struct iovec iov = { &answer, sizeof(answer) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
-			      .msg_controllen = sizeof(control.bytes) };
-	ssize_t bytes = recvmsg(k->netdev.fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	const struct cmsghdr *c = bytes > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
-	int fd[NETDEV_ANSWER_FDS];
-	uint32_t count = 0;
+	struct netdev_heard heard;
+	int result = netdev_hear(k->netdev.fd, MSG_DONTWAIT, &heard);
 
-	if (bytes < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (bytes <= 0) {
+	if (result > 0) {
+		answer_judge(k, &heard);
+		netdev_drop(&heard);
+	} else if (result == 0) {
 		if (k->netdev.missing > 0)
 			rebind_end(k, k->netdev.device, -EIO, "vanity-netdev ended");
 		close(k->netdev.fd);
 		k->netdev.fd = -1;
-		return;
 	}
-	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
-		count = (uint32_t)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-		memcpy(fd, CMSG_DATA(c), count * sizeof(int));
-	}
-	if (bytes == sizeof(answer))
-		answer_judge(k, &answer, fd, count);
-	while (count > 0)
-		close(fd[--count]);
 }

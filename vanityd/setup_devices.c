@@ -32,12 +32,6 @@
 /* What its descriptors lie at until the child moves them: never among their final numbers. */
 #define ASIDE 512
 
-struct answer {
-	struct netdev_answer message;
-	int fd[NETDEV_ANSWER_FDS];
-	uint32_t fd_count;
-};
-
 /* --- the child ------------------------------------------------------------------------------- */
 
 /* One number after the other, from copies that lie above all of them. */
@@ -85,60 +79,26 @@ __attribute__((noreturn)) static void child(const struct setup *s, uint32_t devi
 
 /* --- its answers ----------------------------------------------------------------------------- */
 
-static void answer_drop(struct answer *a)
+static int answer_wait(int fd)
 {
-	for (uint32_t i = 0; i < a->fd_count; i++)
-		close(a->fd[i]);
-	a->fd_count = 0;
-}
-
-/* Return: 1 an answer, 0 it has ended, -1 it did not in time. */
-static int answer_receive(int fd, struct answer *ret)
-{
-	union {
-		char bytes[CMSG_SPACE(sizeof(int) * NETDEV_ANSWER_FDS)];
-		struct cmsghdr align;
-	} control;
-	struct iovec iov = { &ret->message, sizeof(ret->message) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
-			      .msg_controllen = sizeof(control.bytes) };
 	struct pollfd p = { .fd = fd, .events = POLLIN };
-	const struct cmsghdr *c;
-	ssize_t n;
 
-	ret->fd_count = 0;
-	if (poll(&p, 1, NETDEV_DEADLINE_S * 1000) == 0)
-		return -1;
-	do {
-		n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
-	c = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
-	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
-		ret->fd_count = (uint32_t)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-		memcpy(ret->fd, CMSG_DATA(c), ret->fd_count * sizeof(int));
-	}
-	if (n != sizeof(ret->message) || ret->message.magic != NETDEV_MAGIC) {
-		answer_drop(ret);
-		return 0;
-	}
-	ret->message.words[sizeof(ret->message.words) - 1] = '\0';
-	ret->message.remedy[sizeof(ret->message.remedy) - 1] = '\0';
-	return 1;
+	return poll(&p, 1, NETDEV_DEADLINE_S * 1000) != 0 ? 0 : -1;
 }
 
-static int answer_place(struct setup *s, struct answer *a)
+static int answer_place(struct setup *s, struct netdev_heard *h)
 {
-	const struct plan_device *d = &s->plan->device[a->message.device];
+	const struct plan_device *d = &s->plan->device[h->answer.device];
 	uint32_t next = 0;
 	char line[320];
 
-	for (uint32_t i = 0; i < NETDEV_ANSWER_FDS && next < a->fd_count; i++)
-		if ((a->message.have >> i & 1) != 0 &&
-		    setup_place(s, a->fd[next++],
-				keeper_fd_device(s->plan, a->message.device) + (int)i, d->name) != 0)
+	for (uint32_t i = 0; i < NETDEV_ANSWER_FDS; i++)
+		if ((h->answer.have >> i & 1) != 0 &&
+		    setup_place(s, h->fd[next++],
+				keeper_fd_device(s->plan, h->answer.device) + (int)i, d->name) != 0)
 			return -1;
-	if (a->message.words[0] != '\0' && s->options->note != NULL) {
-		snprintf(line, sizeof(line), "device %s: %s", d->name, a->message.words);
+	if (h->answer.words[0] != '\0' && s->options->note != NULL) {
+		snprintf(line, sizeof(line), "device %s: %s", d->name, h->answer.words);
 		s->options->note(s->options->context, line);
 	}
 	return 0;
@@ -147,32 +107,38 @@ static int answer_place(struct setup *s, struct answer *a)
 /* All of a run, or the first reason why not. */
 static int answers_take(struct setup *s, uint32_t device, int fd)
 {
+	const char *why = "died";
+	struct netdev_heard h;
 	uint32_t missing = 0;
-	struct answer a;
-	int result = 1;
 
 	for (uint32_t i = 0; i < s->plan->device_count; i++)
 		missing += netdev_together(s->plan, device, i) != 0;
-	for (; missing > 0 && (result = answer_receive(fd, &a)) > 0; missing--) {
-		uint32_t of = a.message.device;
+	for (; missing > 0; missing--) {
+		uint32_t of;
 
-		if (of >= s->plan->device_count || !netdev_together(s->plan, device, of)) {
-			answer_drop(&a);
+		if (answer_wait(fd) != 0) {
+			why = "did not answer in time";
 			break;
 		}
-		if (a.message.error != 0) {
-			answer_drop(&a);
-			return setup_fail(s, 4, a.message.remedy, "device %s: %s",
-					  s->plan->device[of].name, a.message.words);
+		if (netdev_hear(fd, 0, &h) != 1)
+			break;
+		of = h.answer.device;
+		if (of >= s->plan->device_count || !netdev_together(s->plan, device, of)) {
+			netdev_drop(&h);
+			break;
 		}
-		if (answer_place(s, &a) != 0)
+		if (h.answer.error != 0) {
+			netdev_drop(&h);
+			return setup_fail(s, 4, h.answer.remedy, "device %s: %s",
+					  s->plan->device[of].name, h.answer.words);
+		}
+		if (answer_place(s, &h) != 0)
 			return -1;
 	}
 	if (missing == 0)
 		return 0;
 	return setup_fail(s, 1, "the log may tell", "device %s: vanity-netdev %s",
-			  s->plan->device[device].name,
-			  result < 0 ? "did not answer in time" : "died");
+			  s->plan->device[device].name, why);
 }
 
 static int run(struct setup *s, uint32_t device, int image)

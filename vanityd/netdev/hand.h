@@ -48,6 +48,21 @@ struct netdev_answer {
 };
 _Static_assert(sizeof(struct netdev_answer) == 416, "one size, no padding");
 
+/** struct netdev_heard - an answer as it came; its descriptors are the hearer's to place or drop */
+struct netdev_heard {
+	struct netdev_answer answer;
+	int fd[NETDEV_ANSWER_FDS];
+	uint32_t fd_count; /* one a bit of answer.have */
+};
+
+/**
+ * netdev_hear() - take an answer
+ * @flags: of recvmsg(2)
+ * Return: 1; 0: no more will come (it ended, or said what is none); -EAGAIN: nothing yet.
+ */
+int netdev_hear(int fd, int flags, struct netdev_heard *ret);
+void netdev_drop(struct netdev_heard *heard);
+
 /* Is there anything to bind? */
 static inline int netdev_planned(const struct plan *plan, uint32_t device)
 {

@@ -181,7 +181,8 @@ struct rt_error rt_icmp_arrived(const struct craft_packet *packet)
 		return error;
 	if (packet->family == 4 && packet->proto != CRAFT_PROTO_ICMP) {
 		error.type = RT_ICMP4_UNREACHABLE;
-		error.code = packet->proto == CRAFT_PROTO_UDP ? RT_ICMP4_PORT : RT_ICMP4_PROTOCOL;
+		/* TCP as if its ports were closed: a caller is refused, in both families. */
+		error.code = packet->has_ports ? RT_ICMP4_PORT : RT_ICMP4_PROTOCOL;
 	} else if (packet->family == 6 && packet->has_ports) {
 		error.type = RT_ICMP6_UNREACHABLE;
 		error.code = RT_ICMP6_PORT;

@@ -520,6 +520,15 @@ static void a_port_of_ours_is_unreachable(void **state)
 	run();
 	assert_int_equal(a->put_count, 1);
 	assert_memory_equal(sent(a, 0) + 34, "\3\3", 2);
+
+	/* A connection is refused: protocol unreachable would read "protocol not available". */
+	setup();
+	f = frame_l4(4, 6, 1, 22, 0);
+	memcpy(f.bytes + 30, b4, 4);
+	frame_ip4_seal(&f);
+	queue(f);
+	run();
+	assert_memory_equal(sent(a, 0) + 34, "\3\3", 2);
 }
 
 static void more_messages_than_the_rate_are_counted_and_not_sent(void **state)

@@ -291,6 +291,8 @@ static void what_no_router_serves_is_unreachable(void **state)
 	assert_int_equal(arrived(&f).type << 8 | arrived(&f).code, 0x0303);
 	assert_int_equal(arrived(&six).type << 8 | arrived(&six).code, 0x0104);
 	f = frame_l4(4, 6, 1, 22, 0);
+	assert_int_equal(arrived(&f).type << 8 | arrived(&f).code, 0x0303);
+	f = frame_ip4(89, 20, 0);
 	assert_int_equal(arrived(&f).type << 8 | arrived(&f).code, 0x0302);
 	six = frame_l4(6, 6, 1, 22, 0);
 	assert_int_equal(arrived(&six).type << 8 | arrived(&six).code, 0x0104);

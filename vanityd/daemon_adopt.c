@@ -192,12 +192,22 @@ static void judge_maps(struct judge *j)
 
 /* --- descriptors --------------------------------------------------------------------------- */
 
+/* The same file's name: its folder may have been moved or linked, its own name was no link. */
+static int same_name(const char *target, const char *path)
+{
+	const char *a = strrchr(target, '/'), *b = strrchr(path, '/');
+	size_t bytes;
+
+	a = a != NULL ? a + 1 : target;
+	b = b != NULL ? b + 1 : path;
+	bytes = strlen(b);
+	return strncmp(a, b, bytes) == 0 &&
+	       (a[bytes] == '\0' || strcmp(a + bytes, " (deleted)") == 0);
+}
+
 /* What /proc says of the descriptor of a device. */
 static int fd_is_device(const struct judge *j, const struct bind_grant *grant, const char *target)
 {
-	const char *write = j->d->plan->device[grant->device].write;
-	const char *name = strrchr(write, '/');
-
 	switch (grant->kind) {
 	case VANITY_GRANT_XDP:
 		return strncmp(target, "socket:[", 8) == 0;
@@ -205,9 +215,7 @@ static int fd_is_device(const struct judge *j, const struct bind_grant *grant, c
 	case VANITY_GRANT_TUN:
 		return strcmp(target, "/dev/net/tun") == 0;
 	default:
-		/* Its folder may have been moved or linked; its own name was no link. */
-		name = name != NULL ? name + 1 : write;
-		return strstr(target, name) != NULL;
+		return same_name(target, j->d->plan->device[grant->device].write);
 	}
 }
 

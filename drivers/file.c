@@ -220,6 +220,7 @@ int file_turn(struct netdev *dev)
 	if (!dev->file.writes)
 		return 0;
 	flush(dev);
-	/* What a short write left goes out next turn; after an error, when the shard wakes anyway. */
+	/* What a short write left goes out next turn; after an error, when the shard wakes anyway.
+	 */
 	return dev->file.used != dev->file.written && dev->error == 0;
 }

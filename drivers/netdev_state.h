@@ -45,8 +45,9 @@ struct xdp {
 	uint32_t sending_count;
 	uint32_t send_frames; /* spare and sending together */
 	uint32_t outstanding; /* in the tx ring, not taken by the kernel when last looked at */
-	uint64_t moved_at; /* when that last changed, or began */
-	bool stalled;
+	uint32_t moved; /* the kernel's progress in sending, in entries */
+	uint64_t moved_at; /* when that last changed, or we began to wait for it */
+	bool waited, stalled;
 };
 
 struct tuntap {

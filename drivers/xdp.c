@@ -219,6 +219,8 @@ static void share_frames(struct netdev *dev)
 	if ((dev->uses & NETDEV_SENDS) != 0) {
 		xdp->send_frames =
 			(dev->uses & NETDEV_RECEIVES) != 0 ? xdp->frames / 4 : xdp->frames / 2;
+		if (xdp->send_frames == 0)
+			xdp->send_frames = 1;
 		if (xdp->send_frames > xdp->tx.entries)
 			xdp->send_frames = xdp->tx.entries;
 		if (xdp->send_frames > xdp->done.entries)
@@ -470,18 +472,29 @@ static void kick_tx(struct netdev *dev)
 		if (dev->error != 0 || dev->broken || left == before)
 			break;
 	}
-	if (left == 0) {
-		xdp->stalled = false;
-		/* Nothing is waiting that could tell us when it is up again. */
-		if (dev->error != VANITY_GRANT_GONE)
-			dev->error = 0;
-	} else if (left != xdp->outstanding) {
-		xdp->stalled = false;
-		xdp->moved_at = vanity_now(dev->self);
-	} else if (vanity_now(dev->self) - xdp->moved_at > vanity_hz(dev->self) / XDP_STALL_PER_S) {
-		xdp->stalled = true;
-	}
 	xdp->outstanding = left;
+	/* Nothing is waiting that could tell us when it is up again. */
+	if (left == 0 && dev->error != VANITY_GRANT_GONE)
+		dev->error = 0;
+}
+
+/* Whether what is to be sent has stood still for long: the kernel takes none, or gives none back,
+ * or others have all frames of the pool. */
+static void see_stall(struct netdev *dev)
+{
+	struct xdp *xdp = &dev->xdp;
+	uint32_t moved = xdp->tx.seen + xdp->done.at;
+	bool waits = xdp->outstanding > 0 || (xdp->send_frames > 0 && dev->spare.count == 0);
+
+	if (!waits || !xdp->waited || moved != xdp->moved) {
+		xdp->stalled = false;
+		xdp->moved = moved;
+		xdp->moved_at = waits ? vanity_now(dev->self) : 0;
+	} else if (!xdp->stalled) {
+		xdp->stalled = vanity_now(dev->self) - xdp->moved_at >
+			       vanity_hz(dev->self) / XDP_STALL_PER_S;
+	}
+	xdp->waited = waits;
 }
 
 /* Frames for sending first: a device that cannot send makes what it receives worthless. */
@@ -511,6 +524,7 @@ int xdp_turn(struct netdev *dev)
 	keep_spare(dev);
 	post(dev);
 	kick_tx(dev);
+	see_stall(dev);
 	if (dev->broken || dev->error == VANITY_GRANT_GONE)
 		return 0;
 	if (xdp->posted_max > 0 && wants_kick(&xdp->fill))

@@ -303,6 +303,49 @@ static void a_device_that_stands_still_refuses_after_ten_milliseconds(void **sta
 	assert_int_equal(send_one(60), 1);
 }
 
+static void without_a_frame_to_send_with_it_refuses_after_ten_milliseconds(void **state)
+{
+	(void)state;
+	begin();
+	memset(fake.place, FAKE_PUT, sizeof(fake.place)); /* others have them all */
+	raise_with(BOTH);
+	assert_int_equal(netdev_send_room(&dev, 8), 0);
+	fake.now += fake.hz / 100 + 1;
+	netdev_turn(&dev);
+	assert_int_equal(netdev_send_room(&dev, 8), 8);
+	assert_int_equal(send_one(60), 0);
+	assert_int_equal(dev.count[NETDEV_TX_FULL], 1);
+	memset(fake.place, FAKE_FREE, sizeof(fake.place));
+	netdev_turn(&dev);
+	assert_int_equal(send_one(60), 1);
+	/* The smallest pool still sends and receives. */
+	begin();
+	model.grant.pool_frames = model.frames = fake.pool_frames = 2;
+	raise_with(BOTH);
+	assert_int_equal(send_one(60), 1);
+	assert_true(model_arrive(60));
+}
+
+static void a_device_that_moves_is_never_found_standing_still(void **state)
+{
+	(void)state;
+	begin();
+	raise_with(BOTH);
+	model.kick_max = 1;
+	model.no_completion = true;
+	model.ring[VANITY_RING_TX].flags =
+		0; /* it looks by itself, as a driver without copies does */
+	for (uint32_t i = 0; i < 40; i++) {
+		while (netdev_send_room(&dev, 1) > 0)
+			assert_int_equal(send_one(60), 1);
+		model.grant.calls->kick(NULL);
+		model_complete();
+		fake.now += fake.hz / 200;
+		netdev_turn(&dev);
+		assert_false(dev.xdp.stalled);
+	}
+}
+
 static void a_kick_that_says_down_refuses_until_one_does_not(void **state)
 {
 	(void)state;
@@ -383,6 +426,25 @@ static void descriptors_that_cannot_be_are_counted_and_cost_at_most_their_frame(
 	rx->producer++;
 	assert_int_equal(netdev_receive(&dev, ref, 16), 0);
 	assert_int_equal(dev.count[NETDEV_RX_BAD], 9);
+}
+
+static void the_first_frame_that_does_not_exist_is_not_received(void **state)
+{
+	struct model_ring *rx = &model.ring[VANITY_RING_RX];
+	struct vanity_ref ref[1];
+
+	(void)state;
+	begin();
+	raise_with(BOTH);
+	model.no_completion = true;
+	for (uint32_t i = 0; i < FRAMES / 4; i++)
+		assert_int_equal(send_one(60), 1); /* all of them: the first frame's bit is set */
+	rx->desc[0].addr = FRAMES * 2048ull;
+	rx->desc[0].length = 60;
+	rx->producer++;
+	assert_int_equal(netdev_receive(&dev, ref, 1), 0);
+	assert_int_equal(dev.count[NETDEV_RX_BAD], 1);
+	assert_int_equal(dev.xdp.sending[0] & 1, 1);
 }
 
 static void a_frame_may_be_filled_to_its_last_byte(void **state)
@@ -774,10 +836,13 @@ int main(void)
 		cmocka_unit_test(at_most_eight_kicks_are_spent_a_turn),
 		cmocka_unit_test(a_fill_ring_that_wants_waking_is_kicked_once_a_turn),
 		cmocka_unit_test(a_device_that_stands_still_refuses_after_ten_milliseconds),
+		cmocka_unit_test(without_a_frame_to_send_with_it_refuses_after_ten_milliseconds),
+		cmocka_unit_test(a_device_that_moves_is_never_found_standing_still),
 		cmocka_unit_test(a_kick_that_says_down_refuses_until_one_does_not),
 		cmocka_unit_test(lengths_that_do_not_suit_the_link_are_refused),
 		cmocka_unit_test(
 			descriptors_that_cannot_be_are_counted_and_cost_at_most_their_frame),
+		cmocka_unit_test(the_first_frame_that_does_not_exist_is_not_received),
 		cmocka_unit_test(a_frame_may_be_filled_to_its_last_byte),
 		cmocka_unit_test(a_cursor_beyond_its_ring_stops_the_device),
 		cmocka_unit_test(a_successor_finds_a_fill_ring_that_cannot_be_and_stops),

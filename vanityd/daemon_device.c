@@ -276,8 +276,10 @@ static json_t *device_report(const struct daemon *d, uint32_t device)
 	if (dev->facts == NULL || p->interface[0] == '\0')
 		return report;
 	json_object_set_new(report, "interface", json_string(p->interface));
-	json_object_set_new(report, "queue", json_integer(dev->facts->queue));
-	json_object_set_new(report, "queues", json_integer(dev->facts->queues));
+	if (p->kind == VANITY_GRANT_XDP) {
+		json_object_set_new(report, "queue", json_integer(dev->facts->queue));
+		json_object_set_new(report, "queues", json_integer(dev->facts->queues));
+	}
 	json_object_set_new(report, "ifindex", json_integer(dev->facts->ifindex));
 	json_object_set_new(report, "link",
 			    dev->interface.known ? json_string(link[dev->interface.link]) :

@@ -207,6 +207,17 @@ static uint64_t capabilities(const struct setup *s, uint32_t device)
 	       (s->plan->device[device].kind == VANITY_GRANT_XDP ? xdp : 0);
 }
 
+/* What we have ourselves: in a container root may lack some, and do without for its own taps. */
+static uint64_t permitted(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &head, data) != 0)
+		return 0;
+	return data[0].permitted | (uint64_t)data[1].permitted << 32;
+}
+
 static int first_of_run(const struct plan *plan, uint32_t device)
 {
 	for (uint32_t i = 0; i < device; i++)
@@ -236,7 +247,7 @@ int setup_devices(struct setup *s)
 			image = image_open(s);
 		error = error != 0 || image < 0 ? -1 : run(s, i, image);
 		rebindable |= netdev_rebindable(plan, i);
-		s->hand.netdev_capabilities |= capabilities(s, i);
+		s->hand.netdev_capabilities |= capabilities(s, i) & permitted();
 	}
 	if (error == 0 && rebindable)
 		return setup_place(s, image, KEEPER_FD_NETDEV, "vanity-netdev");

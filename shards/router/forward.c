@@ -12,6 +12,7 @@
 
 #define IP6_NEXT_HOP_BY_HOP 0u
 #define IP4_DONT_FRAGMENT 0x4000u
+#define IP4_HEADER_BYTES_MAX 60u /* RFC 791, 3.1: fifteen words */
 
 bool rt_is_link_local(uint32_t family, const struct craft_addr *addr)
 {
@@ -163,6 +164,21 @@ enum rt_reason rt_decide(const struct rt_routes *routes, const void *frame, uint
 	return ret->path.mac != NULL ? RT_FORWARD : RT_NO_NEIGHBOUR;
 }
 
+void rt_mark(const struct rt_routes *routes, void *ip, uint32_t header_bytes, uint32_t interface,
+	     uint32_t stamp)
+{
+	const struct rt_interface *out = &routes->interface[interface];
+	uint8_t *b = ip;
+	uint32_t i = 0;
+
+	while (i < out->address_count && out->address[i].family != 4)
+		i++;
+	if (i < out->address_count)
+		rt_options4_mark(b, header_bytes, (uint32_t)(out->address[i].addr.hi >> 32), stamp);
+	craft_store_be16(b + 10, 0);
+	craft_store_be16(b + 10, (uint16_t)~craft_fold(craft_sum(b, header_bytes, 0)));
+}
+
 /* One hop less, and what the header's checksum becomes by it. */
 static void age(const struct craft_packet *packet, uint8_t *ip)
 {
@@ -178,14 +194,32 @@ static void age(const struct craft_packet *packet, uint8_t *ip)
 	}
 }
 
+/* The same where there are options: in a copy, whose lengths are what was judged. */
+static void age_options(const struct rt_routes *routes, const struct craft_packet *packet,
+			uint8_t *ip, uint32_t interface, uint32_t stamp)
+{
+	uint8_t header[IP4_HEADER_BYTES_MAX];
+	uint32_t header_bytes = packet->l4 - packet->l3;
+
+	memcpy(header, ip, header_bytes);
+	header[0] = (uint8_t)(0x40u | header_bytes / 4u);
+	craft_store_be16(header + 2, packet->l3_end - packet->l3);
+	header[8] = (uint8_t)(packet->ttl - 1u);
+	rt_mark(routes, header, header_bytes, interface, stamp);
+	memcpy(ip, header, header_bytes);
+}
+
 void rt_rewrite(const struct rt_routes *routes, void *frame, const struct craft_packet *packet,
-		uint32_t interface, const uint8_t mac[CRAFT_MAC_BYTES])
+		uint32_t interface, const uint8_t mac[CRAFT_MAC_BYTES], uint32_t stamp)
 {
 	uint8_t *bytes = frame;
 
 	memcpy(bytes, mac, CRAFT_MAC_BYTES);
 	memcpy(bytes + CRAFT_MAC_BYTES, routes->interface[interface].mac, CRAFT_MAC_BYTES);
-	age(packet, bytes + packet->l3);
+	if (packet->family == 4 && packet->l4 - packet->l3 > CRAFT_IP4_BYTES)
+		age_options(routes, packet, bytes + packet->l3, interface, stamp);
+	else
+		age(packet, bytes + packet->l3);
 }
 
 enum rt_reason rt_routes_forward(const struct rt_routes *routes, void *frame, uint32_t length,
@@ -196,7 +230,7 @@ enum rt_reason rt_routes_forward(const struct rt_routes *routes, void *frame, ui
 
 	if (reason != RT_FORWARD)
 		return reason;
-	rt_rewrite(routes, frame, &d.packet, d.path.interface, d.path.mac);
+	rt_rewrite(routes, frame, &d.packet, d.path.interface, d.path.mac, 0);
 	*ret_interface = d.path.interface;
 	return RT_FORWARD;
 }

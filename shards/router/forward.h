@@ -71,9 +71,17 @@ struct rt_decision {
 enum rt_reason rt_decide(const struct rt_routes *routes, const void *frame, uint32_t length,
 			 struct rt_decision *ret);
 
-/** rt_rewrite() - link addresses, hop limit, checksum, in place; @packet as decided just now */
+/**
+ * rt_rewrite() - link addresses, hop limit, options, checksum, in place
+ * @packet: as decided just now
+ * @stamp: for an IPv4 timestamp option: milliseconds of a clock of our own
+ */
 void rt_rewrite(const struct rt_routes *routes, void *frame, const struct craft_packet *packet,
-		uint32_t interface, const uint8_t mac[CRAFT_MAC_BYTES]);
+		uint32_t interface, const uint8_t mac[CRAFT_MAC_BYTES], uint32_t stamp);
+
+/** rt_mark() - our entry in the options of an IPv4 header of our own, and its checksum */
+void rt_mark(const struct rt_routes *routes, void *ip, uint32_t header_bytes, uint32_t interface,
+	     uint32_t stamp);
 
 /**
  * rt_path_find() - the way to an address for packets of our own

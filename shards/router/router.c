@@ -30,7 +30,7 @@ VANITY_COUNTERS({ RT_NO_ROUTE, "no_route" }, { RT_TTL_EXPIRED, "ttl_expired" },
 		{ ROUTER_NEIGHBOURS, "neighbours" }, { ROUTER_CUT, "cut" },
 		{ ROUTER_NOT_OUR_MAC, "not_our_mac" })
 
-VANITY_CARRY(struct router, 4)
+VANITY_CARRY(struct router, 5)
 
 /* `in_NAME` is an end of the link of the interface NAME. */
 static uint32_t link_of(const struct router *router, const char *input)
@@ -102,6 +102,7 @@ static int bind_pool(struct vanity_shard *self, struct router *router)
 	router->held_max = held < ROUTER_HELD_MAX ? (uint32_t)held : ROUTER_HELD_MAX;
 	rt_limit_init(&router->limit, hz, rate < hz ? rate : hz, ICMP_BURST);
 	rt_neighbours_init(&router->neighbours, hz);
+	router->ticks_a_ms = hz >= 1000 ? hz / 1000 : 1;
 	return 0;
 }
 
@@ -152,7 +153,7 @@ void router_frame(struct vanity_shard *self, struct router *router, uint32_t fro
 		vanity_rx_give_back(in, ref, reason);
 		return;
 	}
-	rt_rewrite(&router->routes, frame, &d.packet, d.path.interface, mac);
+	rt_rewrite(&router->routes, frame, &d.packet, d.path.interface, mac, router->stamp);
 	vanity_tx_put(router->out[d.path.interface], ref);
 	router->forwarded++;
 	router->put_count++;

@@ -332,7 +332,12 @@ uint32_t station_cut(struct vanity_shard *self, struct router *router, const voi
 	for (uint32_t i = 0; i < pieces; i++) {
 		uint8_t *to = vanity_ref_write(self, &piece[i]);
 		uint32_t length = rt_cut(to, frame, packet, i * bytes, bytes);
+		uint32_t header_bytes = packet->l4 - packet->l3;
 
+		/* Neither list is copied into the pieces behind the first: RFC 791, 3.1. */
+		if (i == 0 && header_bytes > CRAFT_IP4_BYTES)
+			rt_mark(&router->routes, to + packet->l3, header_bytes,
+				decision->path.interface, router->stamp);
 		memcpy(to, mac, CRAFT_MAC_BYTES);
 		memcpy(to + CRAFT_MAC_BYTES, out->mac, CRAFT_MAC_BYTES);
 		own_put(self, router, decision->path.interface, &piece[i], length);
@@ -510,6 +515,7 @@ void station_turn(struct vanity_shard *self, struct router *router)
 	struct rt_neighbours *cache = &router->neighbours;
 
 	router->now = vanity_now(self);
+	router->stamp = (uint32_t)(router->now / router->ticks_a_ms);
 	work_off_released(self, router);
 	for (uint32_t n = rt_neighbours_sweep(cache, router->now); n > 0; n--) {
 		struct rt_neighbour *entry = rt_neighbours_next(cache);

@@ -56,7 +56,9 @@ struct router {
 	struct vanity_rx *in[ROUTER_INPUTS_MAX];
 	uint8_t in_link[ROUTER_INPUTS_MAX]; /* interface, or RT_LINK_UNKNOWN */
 	struct vanity_pool *pool; /* NULL: no frames of our own */
-	uint64_t now; /* once a turn */
+	uint64_t now; /* once a turn; 0 without a pool: nothing then depends on time */
+	uint64_t ticks_a_ms;
+	uint32_t stamp; /* now in milliseconds */
 	uint32_t in_count;
 	uint32_t pool_frame_bytes;
 	uint32_t reserved; /* frames of this burst that are not decided yet */

@@ -468,6 +468,45 @@ static void a_packet_too_big_without_df_goes_on_in_pieces(void **state)
 	assert_int_equal(fake_counter("too_big"), 0);
 }
 
+/* Record route with room for one, and a timestamp with room for one: 16 bytes of options. */
+static struct frame with_lists(uint32_t payload_bytes)
+{
+	struct frame f = frame_ip4(17, payload_bytes + 16, 0);
+
+	f.bytes[14] = 0x49;
+	memcpy(f.bytes + 34, "\7\7\4\0\0\0\0\1\x44\x08\5\0\0\0\0\0", 16);
+	frame_ip4_seal(&f);
+	return f;
+}
+
+static void the_lists_of_a_packet_that_goes_on_get_our_entry(void **state)
+{
+	(void)state;
+	setup();
+	queue_arp(1, everybody, mac_server, server4, b4);
+	queue(with_lists(8));
+	run();
+	assert_int_equal(b->put_count, 2);
+	assert_int_equal(sum_of(sent(b, 1) + 14, 36, 0), 0xffff);
+	assert_memory_equal(sent(b, 1) + 34, "\7\7\x08\xc6\x33\x64\1\1\x44\x08\x09\0", 12);
+	assert_int_equal(sent(b, 1)[46] & 0x80, 0x80); /* a clock of our own */
+	assert_int_equal(sent(b, 1)[22], 63);
+}
+
+static void the_first_of_the_pieces_has_our_entry_and_the_others_no_lists(void **state)
+{
+	(void)state;
+	setup();
+	queue_arp(1, everybody, mac_server, server4, b4);
+	queue(with_lists(1448));
+	run();
+	assert_int_equal(b->put_count, 3);
+	assert_int_equal(sum_of(sent(b, 1) + 14, 36, 0), 0xffff);
+	assert_int_equal(sum_of(sent(b, 2) + 14, 36, 0), 0xffff);
+	assert_memory_equal(sent(b, 1) + 34, "\7\7\x08\xc6\x33\x64\1\1\x44\x08\x09\0", 12);
+	assert_memory_equal(sent(b, 2) + 34, "\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1", 16);
+}
+
 static void a_packet_whose_pieces_find_no_room_is_dropped_whole(void **state)
 {
 	(void)state;
@@ -812,6 +851,8 @@ int main(void)
 		cmocka_unit_test(an_expired_packet_is_told_to_its_sender),
 		cmocka_unit_test(a_packet_too_big_is_told_the_mtu_of_its_way),
 		cmocka_unit_test(a_packet_too_big_without_df_goes_on_in_pieces),
+		cmocka_unit_test(the_lists_of_a_packet_that_goes_on_get_our_entry),
+		cmocka_unit_test(the_first_of_the_pieces_has_our_entry_and_the_others_no_lists),
 		cmocka_unit_test(a_packet_whose_pieces_find_no_room_is_dropped_whole),
 		cmocka_unit_test(a_ping_of_any_own_address_is_answered),
 		cmocka_unit_test(a_port_of_ours_is_unreachable),

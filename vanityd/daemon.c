@@ -188,7 +188,7 @@ int verb_daemon(int argc, char **argv)
 	prctl(PR_SET_DUMPABLE, 0ul, 0, 0, 0);
 	d->born_ns = daemon_now_ns();
 	d->keeper_fd = DAEMON_KEEPER_FD;
-	d->control_fd = d->log_fd = d->look_fd = -1;
+	d->control_fd = d->log_fd = d->look_fd = d->watch_fd = -1;
 	for (uint32_t i = 0; i < VANITY_SHARDS_MAX; i++)
 		d->shard[i].pidfd = d->shard[i].event_fd = -1;
 	/* Short sleeps are this loop's clock during a recovery; the default rounds them by 50 us.

@@ -133,6 +133,7 @@ struct daemon_device {
 	uint64_t epoch; /* of the binding that stands; 1: setup's */
 	uint32_t stale; /* generations of the owner up to this one have the binding before it */
 	uint32_t restarted; /* the one of those that was told to end */
+	uint32_t lost; /* its interface left this namespace since: the kernel unbound the socket */
 	struct daemon_interface interface;
 	int rebind_error; /* of the last try; 0: it was none */
 	uint64_t rebind_after_ns, backoff_ns;
@@ -178,6 +179,7 @@ struct daemon {
 
 	struct daemon_device device[VANITY_DEVICES_MAX];
 	int look_fd; /* a socket to ask of interfaces; -1 until one is to be asked of */
+	int watch_fd; /* one that tells of interfaces that left */
 	uint64_t looked_ns;
 	uint64_t rebind_until_ns; /* the keeper was asked to bind one anew; 0: it is not busy */
 

@@ -6,14 +6,17 @@
  *        |
  *        +--> up, down, gone, MTU --> orders.link[] of the owner, a line in the log, status
  *        |
- *        +--> another interface of that name than the facts tell --> KEEPER_REBIND
+ *        +--> another interface of that name than the facts tell, or the same one after it had
+ *             left (moved to another namespace and back) --> KEEPER_REBIND
  *                 |  KEEPER_DEVICE: bound, with new facts
  *                 v
  *             the owner lives since before the binding: a planned restart, not counted
  *
  * Levels again: what stands in the facts and what the kernel says now decide, so a successor of
- * this daemon goes on where the old one died. The one thing that neither tells, which generation
- * of the owner has the old binding, the keeper says with the facts.
+ * this daemon goes on where the old one died. Two things neither tells: which generation of the
+ * owner has the old binding, which the keeper says with the facts; and that an interface left and
+ * came back under its own number, without its socket. That is an event (RTM_DELLINK), and is made
+ * a level in the link word, in bits that are nobody else's, with the epoch it is true of.
  */
 #include "daemon.h"
 
@@ -27,13 +30,33 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+
 #include "netdev/hand.h"
 
 #define LOOK_NS 100000000ull
+#define WATCH_BURST 64u /* messages a look; more wait for the next */
 #define REBIND_FIRST_NS 200000000ull
 #define REBIND_MAX_NS 1000000000ull
 /* After that the request or its answer was lost, and asking again is right. */
 #define REBIND_PATIENCE_NS ((NETDEV_DEADLINE_S + 2) * 1000000000ull)
+
+/* Beside ORDERS_LINK(): the epoch that was lost, 0 for none. */
+#define LINK_LOST_AT 40
+#define LINK_LOST(epoch) (((epoch) & 0x3fffff) << LINK_LOST_AT)
+#define LINK_LOST_EPOCH(word) ((word) >> LINK_LOST_AT & 0x3fffff)
+
+/* Where the owner is told of this device; NULL when it is not granted. */
+static wire_u64 *link_word(const struct daemon *d, uint32_t device)
+{
+	uint32_t shard = d->plan->device[device].shard;
+
+	for (uint32_t i = 0; shard != PLAN_NONE && i < d->plan->shard[shard].grant_count; i++)
+		if (d->plan->shard[shard].grant[i] == device)
+			return &d->shard[shard].orders->link[i];
+	return NULL;
+}
 
 /* --- facts --------------------------------------------------------------------------------- */
 
@@ -83,9 +106,13 @@ int device_take(struct daemon *d, const struct keeper_message *m, int fd)
 
 	d->rebind_until_ns = 0; /* its run is over */
 	if (m->code == 0) {
+		const wire_u64 *word = link_word(d, m->shard);
+
 		error = facts_map(d, m->shard, fd);
 		dev->epoch = m->value;
 		dev->stale = m->generation;
+		/* Only of this very binding: what was lost before it is mended by it. */
+		dev->lost = word != NULL && LINK_LOST_EPOCH(wire_load(word)) == dev->epoch;
 		dev->rebind_error = 0;
 		dev->backoff_ns = dev->rebind_after_ns = 0;
 		dev->interface.known = 0;
@@ -129,13 +156,12 @@ static struct daemon_interface look(int fd, const char *name)
 
 static void link_write(struct daemon *d, uint32_t device, const struct daemon_interface *now)
 {
-	uint32_t shard = d->plan->device[device].shard;
-	const struct plan_shard *owner = &d->plan->shard[shard];
+	const struct daemon_device *dev = &d->device[device];
+	wire_u64 *word = link_word(d, device);
 
-	for (uint32_t i = 0; i < owner->grant_count; i++)
-		if (owner->grant[i] == device)
-			wire_store_release(&d->shard[shard].orders->link[i],
-					   ORDERS_LINK(now->link, now->mtu));
+	if (word != NULL)
+		wire_store_release(word, ORDERS_LINK(now->link, now->mtu) |
+						 (dev->lost ? LINK_LOST(dev->epoch) : 0));
 }
 
 static void link_log(struct daemon *d, uint32_t device, const struct daemon_interface *old,
@@ -172,23 +198,94 @@ static void rebind_ask(struct daemon *d, uint32_t device)
 		d->rebind_until_ns = now + REBIND_PATIENCE_NS;
 }
 
+/* Is there still an interface of this number, under whatever name? */
+static int index_exists(int fd, uint32_t index)
+{
+	struct ifreq request = { .ifr_ifindex = (int)index };
+
+	return ioctl(fd, SIOCGIFNAME, &request) == 0;
+}
+
 static void device_look(struct daemon *d, uint32_t device)
 {
 	struct daemon_device *dev = &d->device[device];
 	struct daemon_interface now = look(d->look_fd, d->plan->device[device].interface);
-	uint32_t present = now.index;
+	uint32_t was_lost = dev->lost, other = now.index != dev->facts->ifindex;
 
-	/* Another interface of that name carries none of our packets. */
-	if (present != dev->facts->ifindex)
+	/* A tap goes with its descriptor through namespaces; a socket is unbound for good. */
+	if (dev->facts->kind == VANITY_GRANT_XDP && other)
+		dev->lost |= !index_exists(d->look_fd, dev->facts->ifindex);
+	/* Another interface of that name, or one that left, carries none of our packets. */
+	if (other || dev->lost)
 		now.link = VANITY_LINK_GONE;
 	if (!dev->interface.known || now.link != dev->interface.link ||
-	    now.mtu != dev->interface.mtu) {
+	    now.mtu != dev->interface.mtu || dev->lost != was_lost) {
 		link_write(d, device, &now);
 		link_log(d, device, &dev->interface, &now);
 	}
 	dev->interface = now;
-	if (present != 0 && present != dev->facts->ifindex)
+	if (now.index != 0 && (other || dev->lost))
 		rebind_ask(d, device);
+}
+
+/* One that left and came back between two looks would look as if nothing had been. */
+static void watch_left(struct daemon *d, uint32_t index)
+{
+	for (uint32_t i = 0; i < d->plan->device_count; i++) {
+		struct daemon_device *dev = &d->device[i];
+
+		if (dev->facts == NULL || dev->facts->kind != VANITY_GRANT_XDP ||
+		    dev->facts->ifindex != index || dev->lost)
+			continue;
+		dev->lost = 1;
+		dev->interface.mtu = 0; /* the next look differs, and is written */
+	}
+}
+
+static void watch_hear(struct daemon *d, const struct nlmsghdr *h)
+{
+	const struct ifinfomsg *i = NLMSG_DATA(h);
+
+	/* A bridge's port that left the bridge says the same, of another family. */
+	if (h->nlmsg_type == RTM_DELLINK && h->nlmsg_len >= NLMSG_LENGTH(sizeof(*i)) &&
+	    i->ifi_family == AF_UNSPEC)
+		watch_left(d, (uint32_t)i->ifi_index);
+}
+
+static int watch_open(void)
+{
+	const struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+
+	if (fd >= 0 && bind(fd, (const void *)&address, sizeof(address)) != 0) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+/* Without it, or when it overflows, there still are the looks. */
+static void watch_read(struct daemon *d)
+{
+	static union {
+		struct nlmsghdr head;
+		char bytes[32768];
+	} message;
+	struct sockaddr_nl from;
+	socklen_t from_bytes = sizeof(from);
+	ssize_t n;
+
+	for (uint32_t i = 0; i < WATCH_BURST; i++) {
+		n = recvfrom(d->watch_fd, &message, sizeof(message), 0, (void *)&from, &from_bytes);
+		if (n < (ssize_t)sizeof(struct nlmsghdr))
+			return;
+		/* Of the kernel alone: any process may write to this one's address. */
+		if (from.nl_pid != 0)
+			continue;
+		for (const struct nlmsghdr *h = &message.head; NLMSG_OK(h, (size_t)n);
+		     h = NLMSG_NEXT(h, n))
+			watch_hear(d, h);
+	}
 }
 
 /* A generation from before the binding that stands has the rings of the one before. */
@@ -216,11 +313,15 @@ void daemon_devices(struct daemon *d)
 	if (now - d->looked_ns < LOOK_NS)
 		return;
 	d->looked_ns = now;
+	if (d->watch_fd >= 0)
+		watch_read(d);
 	for (uint32_t i = 0; i < d->plan->device_count; i++) {
 		if (d->device[i].facts == NULL || !netdev_rebindable(d->plan, i))
 			continue;
-		if (d->look_fd < 0)
+		if (d->look_fd < 0) {
 			d->look_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+			d->watch_fd = watch_open();
+		}
 		if (d->look_fd >= 0)
 			device_look(d, i);
 	}

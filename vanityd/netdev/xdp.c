@@ -261,12 +261,39 @@ static int refuse_foreign(struct run *r, uint32_t id)
 			b->plan->interface, id);
 }
 
+/*
+ * An interface that went to another namespace and back lost its sockets and kept our program, whose
+ * map is empty now. The link of the binding before still holds it: the new one takes its place.
+ * Return: the link, or -1 where there is no such.
+ */
+static int attach_again(struct run *r, const struct interface *i, int program)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, query);
+	int old = NETDEV_FD_POOLS + (int)r->count;
+	struct bpf_link_info info = { 0 };
+	uint32_t bytes = sizeof(info);
+
+	if (r->epoch == 1 || bpf_obj_get_info_by_fd(old, &info, &bytes) != 0 ||
+	    info.type != BPF_LINK_TYPE_XDP || info.xdp.ifindex != i->index ||
+	    bpf_link_update(old, program, NULL) != 0)
+		return -1;
+	for (uint32_t n = 0; n < r->count; n++) {
+		r->bound[n].link = old;
+		if (bpf_xdp_query((int)i->index, 0, &query) == 0 &&
+		    query.attach_mode == XDP_ATTACHED_SKB)
+			r->bound[n].facts.flags |= VANITY_GRANT_GENERIC;
+	}
+	return old;
+}
+
 static int attach(struct run *r, const struct interface *i, int program)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, options, .flags = XDP_FLAGS_DRV_MODE);
 	struct bound *b = &r->bound[0];
-	int link = -1, driver = 0;
+	int link = attach_again(r, i, program), driver = 0;
 
+	if (link >= 0)
+		return 0;
 	for (unsigned waited = 0; link < 0; waited += RETRY_STEP_MS) {
 		uint32_t id = foreign_program(i->index);
 

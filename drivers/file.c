@@ -132,6 +132,7 @@ uint32_t file_receive(struct netdev *dev, struct vanity_ref *ret_ref, uint32_t r
 	if (!file->reads || ref_max == 0)
 		return 0;
 	max = pace_allows(dev, ref_max);
+	file->starved = false;
 	while (n < max && next_is_due(dev)) {
 		struct vanity_ref *ref = &ret_ref[n];
 
@@ -142,6 +143,7 @@ uint32_t file_receive(struct netdev *dev, struct vanity_ref *ret_ref, uint32_t r
 			continue;
 		}
 		if (!netdev_frame(dev, ref)) {
+			file->starved = true;
 			netdev_add(dev, NETDEV_RX_NO_FRAME, 1);
 			break;
 		}
@@ -156,6 +158,26 @@ uint32_t file_receive(struct netdev *dev, struct vanity_ref *ret_ref, uint32_t r
 	netdev_add(dev, NETDEV_RECEIVED, n);
 	netdev_add(dev, NETDEV_COPIED, n);
 	return n;
+}
+
+uint64_t file_due_ns(struct netdev *dev)
+{
+	const struct vanity_grant_facts *facts = dev->grant->facts;
+	const struct netdev_file *file = &dev->file;
+	uint64_t passed, due;
+
+	if (!file->reads || !file->begun || file->starved)
+		return UINT64_MAX;
+	passed = vanity_now(dev->self) - file->then;
+	if (facts->pace == VANITY_PACE_RATE) {
+		due = file->credit < file->hz ? (file->hz - file->credit) / facts->pace_per_s : 0;
+		return due > passed ? ticks_to_ns(file, due - passed) : 0;
+	}
+	if (!file->have_next || file->next.time_ns <= file->first_ns)
+		return 0;
+	due = file->next.time_ns - file->first_ns;
+	passed = ticks_to_ns(file, passed);
+	return due > passed ? due - passed : 0;
 }
 
 /* --- writing --------------------------------------------------------------------------------- */

@@ -123,6 +123,11 @@ int netdev_turn(struct netdev *dev)
 	}
 }
 
+uint64_t netdev_due_ns(struct netdev *dev)
+{
+	return dev->kind == VANITY_GRANT_PCAP ? file_due_ns(dev) : UINT64_MAX;
+}
+
 uint32_t netdev_send_max(const struct netdev *dev)
 {
 	uint32_t plain_max;

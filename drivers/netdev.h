@@ -115,6 +115,14 @@ uint32_t netdev_send(struct netdev *dev, const struct netdev_packet *packet, uin
  */
 int netdev_turn(struct netdev *dev);
 
+/**
+ * netdev_due_ns() - how long until the device has a packet by a clock of its own (a capture's pace)
+ *
+ * Nothing wakes a shard for that: who may spin for so long should not wait instead.
+ * Return: 0 where netdev_receive() would give one now; UINT64_MAX where no clock has a say.
+ */
+uint64_t netdev_due_ns(struct netdev *dev);
+
 /** netdev_send_max() - bytes of the longest packet without a VLAN tag that can be sent now */
 uint32_t netdev_send_max(const struct netdev *dev);
 

@@ -59,6 +59,7 @@ struct netdev_file {
 	struct pcap_packet next; /* read and not given yet */
 	bool reads, writes, have_next;
 	bool begun; /* the clock of the pace runs */
+	bool starved; /* a packet was due, and no frame free */
 	uint64_t hz, then;
 	uint64_t passed_ns; /* since it began */
 	uint64_t first_ns; /* the first packet's stamp */

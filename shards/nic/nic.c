@@ -7,6 +7,7 @@
  *
  * Both sides are optional: without outputs nothing is received, without inputs nothing is sent.
  */
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <vanity/grant.h>
@@ -38,6 +39,8 @@ struct nic {
 	struct vanity_rx *in[VANITY_PORTS_MAX];
 	struct vanity_tx *out[VANITY_PORTS_MAX];
 	uint32_t in_count, out_count;
+	uint64_t spin_ns;
+	bool asked; /* this turn the device was asked for packets */
 	uint64_t shown[NETDEV_COUNTS]; /* what our counters say */
 	struct netdev dev;
 };
@@ -90,12 +93,15 @@ static uint32_t room(const struct nic *nic)
 static uint32_t receive(struct vanity_shard *self, struct nic *nic)
 {
 	struct vanity_ref ref[VANITY_BURST_MAX];
-	uint32_t n;
+	uint32_t n, max;
 
+	nic->asked = false;
 	/* Sums are being compared, or we are to come to rest: what arrives waits in the device. */
 	if (nic->out_count == 0 || vanity_frozen(self))
 		return 0;
-	n = netdev_receive(&nic->dev, ref, room(nic));
+	max = room(nic);
+	nic->asked = max > 0;
+	n = netdev_receive(&nic->dev, ref, max);
 	if (n == 0)
 		return 0;
 	if (nic->out_count == 1) {
@@ -134,6 +140,15 @@ static uint32_t transmit(struct nic *nic, struct vanity_rx *in)
 	return n;
 }
 
+/* A packet that comes by a clock rings no bell: while it is due within the time we may spin, we
+ * look. */
+static bool due_soon(struct nic *nic)
+{
+	uint64_t due_ns = nic->asked ? netdev_due_ns(&nic->dev) : UINT64_MAX;
+
+	return due_ns != UINT64_MAX && due_ns <= nic->spin_ns;
+}
+
 static void show(struct vanity_shard *self, struct nic *nic)
 {
 	for (uint32_t i = 0; i < NETDEV_COUNTS; i++) {
@@ -149,8 +164,8 @@ static void show(struct vanity_shard *self, struct nic *nic)
 int vanity_main(struct vanity_shard *self)
 {
 	struct nic *nic = vanity_carry(self);
-	uint64_t spin_ns = vanity_option_u64(self, "spin", SPIN_NS);
 
+	nic->spin_ns = vanity_option_u64(self, "spin", SPIN_NS);
 	if (bind(self, nic) != 0)
 		return 1;
 	vanity_ready(self);
@@ -165,8 +180,8 @@ int vanity_main(struct vanity_shard *self)
 		moved += receive(self, nic);
 		again = netdev_turn(&nic->dev);
 		show(self, nic);
-		if (moved == 0 && !again)
-			vanity_wait(self, spin_ns);
+		if (moved == 0 && !again && !due_soon(nic))
+			vanity_wait(self, nic->spin_ns);
 	}
 	/* What it took it said is done: a device without room at the very end gets more chances. */
 	for (uint32_t i = 0; i < LAST_TURNS && netdev_turn(&nic->dev) != 0; i++)

@@ -434,6 +434,23 @@ static int shard_has_news(struct vanity_shard *self)
 	return 0;
 }
 
+/* Spin for so long, or until there is news. Return: whether there is. */
+static bool shard_spin(struct vanity_shard *self, uint64_t from, uint64_t cycles)
+{
+	const struct shard_platform *platform = self->platform;
+
+	while (arch_cycles() - from < cycles) {
+		int device = platform->news == NULL ? 0 : platform->news(platform->context);
+
+		if (shard_has_news(self) || device > 0)
+			return true;
+		if (device < 0)
+			return false;
+		arch_pause();
+	}
+	return false;
+}
+
 static void shard_say_asleep(struct vanity_shard *self, uint64_t asleep)
 {
 	for (uint32_t i = 0; i < self->neighbour_count; i++)
@@ -452,13 +469,8 @@ void vanity_wait(struct vanity_shard *self, uint64_t spin_ns)
 		uint64_t spin = poll ? self->sleep_cycles :
 				       spin_ns * (self->bind->hz / 1000000) / 1000;
 
-		while (arch_cycles() - now < spin) {
-			if (shard_has_news(self))
-				return;
-			arch_pause();
-		}
-		/* Spun as long as anybody may stay away from vanity_running(): it polls. */
-		if (poll)
+		/* One that polls has spun as long as anybody may stay away from vanity_running(). */
+		if (shard_spin(self, now, spin) || poll)
 			return;
 	}
 	/* Arm, look again, sleep: what was stored before the fence is seen by one of us. */

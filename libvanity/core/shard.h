@@ -38,6 +38,9 @@ struct shard_platform {
 	void *context;
 	/* Sleep while *bell == old, at most until arch_cycles() reaches deadline. May return early. */
 	void (*wait)(void *context, const wire_u64 *bell, uint64_t old, uint64_t deadline);
+	/* Asked over and over while the shard spins. 1: a device has something that it had not when
+	 * this was asked last; 0: none has; -1: only wait can tell. NULL where no device is. */
+	int (*news)(void *context);
 	/* Wake a neighbour that said it is asleep; its bell word was changed before. Never blocks. */
 	void (*wake)(void *context, uint32_t neighbour);
 	/* vanity_ready: give up what setup needed. */

@@ -166,6 +166,27 @@ static uint32_t ring_word(const struct vanity_window *w, uint64_t at)
 	return wire_load_u32((const wire_u32 *)(const void *)((const char *)w->base + at));
 }
 
+int devices_news(struct device *d, uint32_t count)
+{
+	int news = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct vanity_window *rx = &d[i].grant->window[VANITY_RING_RX];
+		const struct vanity_ring_place *place = &d[i].grant->facts->ring[VANITY_RING_RX];
+		uint32_t produced;
+
+		if (!d[i].polled)
+			continue;
+		if (d[i].kind != VANITY_GRANT_XDP)
+			return -1;
+		produced = ring_word(rx, place->producer);
+		if (produced != d[i].produced && produced != ring_word(rx, place->consumer))
+			news = 1;
+		d[i].produced = produced;
+	}
+	return news;
+}
+
 /*
  * Has the shard left what it was offered? Then it cannot take (no free frame, frozen, its outputs
  * full), and what it waits for rings its bell: this descriptor has nothing to tell it.

@@ -40,6 +40,7 @@ struct device {
 	bool offered; /* there was something to take when it last went to sleep */
 	uint64_t offered_at; /* what device_left() saw then */
 	uint64_t looks; /* reads */
+	uint32_t produced; /* xdp: the kernel's word when devices_news() looked last */
 	uint64_t failed_until; /* arch_cycles() */
 };
 
@@ -54,6 +55,13 @@ bool device_window_map(const struct bind_grant *bind, uint32_t window, uint64_t 
 /* Everything of a grant but its windows and what core fills. */
 void device_make(struct device *d, const struct bind_grant *bind,
 		 const struct vanity_grant_facts *facts, struct vanity_grant *grant);
+
+/**
+ * devices_news() - has one of them something that it had not when this was asked last?
+ * Context: while its shard spins; no call. Told once, so that who cannot take it may sleep.
+ * Return: as shard_platform.news: a tun or tap cannot be looked at without a call, so -1.
+ */
+int devices_news(struct device *d, uint32_t count);
 
 /* A result of the kernel as enum vanity_grant_error; 0 when it is only a matter of time. */
 long device_error(long result);

@@ -52,6 +52,13 @@ static void platform_wait(void *context, const wire_u64 *bell, uint64_t old, uin
 			      arch_cycles() + start->bind->hz / 1000 * DEVICE_FAILED_MS, &poll[1]);
 }
 
+static int platform_news(void *context)
+{
+	const struct start *start = context;
+
+	return devices_news(start->device, start->bind->grant_count);
+}
+
 static void platform_wake(void *context, uint32_t neighbour)
 {
 	const uint64_t one = 1;
@@ -88,6 +95,7 @@ void platform_make(struct start *start)
 	start->platform = (struct shard_platform){
 		.context = start,
 		.wait = platform_wait,
+		.news = start->polled_count != 0 ? platform_news : NULL,
 		.wake = platform_wake,
 		.ready = platform_ready,
 		.fault = platform_fault,

@@ -133,6 +133,7 @@ int vanity_running(struct vanity_shard *self);
  * vanity_wait() - nothing to do: spin, then sleep until something may have changed
  * @spin_ns: how long to spin before sleeping; taken as 0 where the core is shared. From half the
  *           watchdog on (VANITY_POLL) it never sleeps: a polling shard makes no system call.
+ *           Who has a tun or tap does not spin: nothing but a call tells of a packet there.
  *
  * Returns when a neighbour moved, an order came, a deadline passed (at most half the watchdog),
  * or for no reason at all. Look at the channels afterwards; never at the return itself.

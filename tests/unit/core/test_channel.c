@@ -761,6 +761,43 @@ static void a_sleeper_is_rung_once_for_each_sleep_and_nobody_else_is(void **stat
 	rig_free(r);
 }
 
+static int device_answer; /* of the shard under test */
+static uint32_t device_asked;
+
+static int device_news(void *context)
+{
+	(void)context;
+	return ++device_asked >= 3 ? device_answer : 0;
+}
+
+static void one_that_spins_looks_at_its_devices_too(void **state)
+{
+	struct rig *r = system_new(&pair);
+	struct rig_shard *s = &r->shard[1];
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++)
+		vanity_wait(s->self, 0); /* news of the start */
+	s->block->shared = 0; /* a core of its own */
+	s->platform.news = device_news;
+	s->waits = 0;
+	device_asked = 0;
+	device_answer = 1;
+	vanity_wait(s->self, VANITY_POLL);
+	assert_int_equal(device_asked, 3);
+	assert_int_equal(s->waits, 0);
+	/* Where only a call can tell, it does not spin: it sleeps, or looks again if it polls. */
+	device_asked = 0;
+	device_answer = -1;
+	vanity_wait(s->self, s->block->watchdog_ns / 4);
+	assert_int_equal(device_asked, 3);
+	assert_int_equal(s->waits, 1);
+	vanity_wait(s->self, VANITY_POLL);
+	assert_int_equal(device_asked, 4);
+	assert_int_equal(s->waits, 1);
+	rig_free(r);
+}
+
 static void a_successors_first_sleep_is_rung_although_its_forebears_was(void **state)
 {
 	struct rig *r = system_new(&pair);
@@ -890,6 +927,7 @@ int main(void)
 			a_shard_sleeps_while_its_output_is_full_and_its_input_is_not_empty),
 		cmocka_unit_test(what_was_stored_before_the_sleep_is_not_slept_over),
 		cmocka_unit_test(a_sleeper_is_rung_once_for_each_sleep_and_nobody_else_is),
+		cmocka_unit_test(one_that_spins_looks_at_its_devices_too),
 		cmocka_unit_test(a_successors_first_sleep_is_rung_although_its_forebears_was),
 		cmocka_unit_test(two_neighbours_of_noise_do_not_bring_a_shard_down),
 	};

@@ -282,6 +282,36 @@ static void a_tap_is_asked_again_when_it_was_read(void **state)
 	assert_true(sleep_asks(&r, 7, 0));
 }
 
+static void a_shard_that_spins_is_told_once_of_a_packet(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_make(&r, &socket_grant);
+	assert_int_equal(devices_news(&r.device, 1), 0);
+	*produced(&r) = 1;
+	assert_int_equal(devices_news(&r.device, 1), 1);
+	assert_int_equal(devices_news(&r.device, 1), 0);
+	*produced(&r) = 3;
+	assert_int_equal(devices_news(&r.device, 1), 1);
+	/* What it took before it asked is no news. */
+	*produced(&r) = 4;
+	*consumed(&r) = 4;
+	assert_int_equal(devices_news(&r.device, 1), 0);
+}
+
+static void nothing_but_a_call_tells_a_spinning_shard_of_its_tap(void **state)
+{
+	static const struct bind_grant tap = { .kind = VANITY_GRANT_TAP, .keeps_fd = 1, .fd = 8 };
+	struct rig r;
+
+	(void)state;
+	rig_make(&r, &tap);
+	assert_int_equal(devices_news(&r.device, 1), -1);
+	rig_make(&r, &capture_grant);
+	assert_int_equal(devices_news(&r.device, 1), 0);
+}
+
 static void what_cannot_be_polled_takes_no_part(void **state)
 {
 	struct rig r;
@@ -305,6 +335,8 @@ int main(void)
 		cmocka_unit_test(packets_that_a_shard_cannot_take_do_not_keep_it_awake),
 		cmocka_unit_test(a_ring_that_is_empty_is_always_asked),
 		cmocka_unit_test(a_tap_is_asked_again_when_it_was_read),
+		cmocka_unit_test(a_shard_that_spins_is_told_once_of_a_packet),
+		cmocka_unit_test(nothing_but_a_call_tells_a_spinning_shard_of_its_tap),
 		cmocka_unit_test(what_cannot_be_polled_takes_no_part),
 	};
 

@@ -28,7 +28,7 @@ VANITY_COUNTERS({ RT_NO_ROUTE, "no_route" }, { RT_TTL_EXPIRED, "ttl_expired" },
 		{ ROUTER_HEARD, "heard" }, { ROUTER_HELD_FULL, "held_full" },
 		{ ROUTER_SENT, "sent" }, { ROUTER_UNSENT, "unsent" }, { ROUTER_LIMITED, "limited" },
 		{ ROUTER_NEIGHBOURS, "neighbours" }, { ROUTER_CUT, "cut" },
-		{ ROUTER_NOT_OUR_MAC, "not_our_mac" })
+		{ ROUTER_NOT_OUR_MAC, "not_our_mac" }, { ROUTER_CONFLICTS, "conflicts" })
 
 VANITY_CARRY(struct router, 5)
 

@@ -232,7 +232,7 @@ static void asked(struct vanity_shard *self, struct router *router, const struct
 {
 	const struct rt_interface *out;
 	struct vanity_ref ref;
-	uint8_t interface, other;
+	uint8_t interface;
 	uint8_t *answer;
 
 	if (!rt_own(&router->routes, talk->family, &talk->target, &interface) ||
@@ -245,9 +245,6 @@ static void asked(struct vanity_shard *self, struct router *router, const struct
 		bool near = rt_is_link_local(talk->family, &talk->src) ||
 			    rt_interface_network(out, talk->family, &talk->src) != NULL;
 
-		/* One who says that he is us is not believed. */
-		if (rt_own(&router->routes, talk->family, &talk->src, &other))
-			return;
 		/* A host may ask from any address it has, but who knows from where? */
 		if (!near && link == RT_LINK_UNKNOWN)
 			return;
@@ -288,12 +285,19 @@ static void answered(struct router *router, const struct rt_talk *talk, const ui
 static void talked(struct vanity_shard *self, struct router *router, const struct rt_talk *talk,
 		   const uint8_t *frame, uint32_t link)
 {
+	const struct craft_addr *who = talk->kind == RT_TALK_ASKS ? &talk->src : &talk->target;
 	uint8_t mac[CRAFT_MAC_BYTES];
+	uint8_t interface;
 
 	memcpy(mac, talk->has_mac ? talk->mac : frame + CRAFT_MAC_BYTES, sizeof(mac));
 	/* From one station (IEEE 802, 8.2), and not from us: we would talk to ourselves. */
 	if ((mac[0] & 1u) != 0 || is_own_mac(router, mac))
 		return;
+	/* Another station with an address of ours is not believed, and somebody should know. */
+	if (!talk->no_source && rt_own(&router->routes, talk->family, who, &interface)) {
+		vanity_count(self, ROUTER_CONFLICTS, 1);
+		return;
+	}
 	if (talk->kind == RT_TALK_ASKS)
 		asked(self, router, talk, mac, link);
 	else

@@ -21,9 +21,9 @@ static void setup(void)
 /* Counters that are no reason of a frame's. */
 static bool is_of_our_own(const char *name)
 {
-	static const char own[][16] = { "sent", "unsent", "limited", "neighbours" };
+	static const char own[][16] = { "sent", "unsent", "limited", "neighbours", "conflicts" };
 
-	for (uint32_t i = 0; i < 4; i++) {
+	for (uint32_t i = 0; i < 5; i++) {
 		if (strcmp(name, own[i]) == 0)
 			return true;
 	}

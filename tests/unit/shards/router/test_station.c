@@ -170,6 +170,25 @@ static void arp_from_another_network_or_in_our_name_is_not_believed(void **state
 	assert_int_equal(fake_counter("neighbours"), 0);
 }
 
+static void who_claims_an_address_of_ours_is_counted(void **state)
+{
+	static const uint8_t all6[16] = { 0xff, 2, [15] = 1 };
+
+	(void)state;
+	setup();
+	queue_arp(1, everybody, mac_server, b4, b4); /* announced */
+	queue_arp(1, everybody, mac_server, b4, server4);
+	queue_arp(2, mac_b, mac_server, b4, b4);
+	queue(nd(136, 0x20, mac_server, b6, all6, b6, 2));
+	queue_arp(1, everybody, mac_server, none, b4); /* asks whether he may: he may not */
+	queue_arp(1, everybody, mac_b, b4, b4); /* our own, come back */
+	run();
+	assert_int_equal(fake_counter("conflicts"), 4);
+	assert_int_equal(fake_counter("heard"), 6);
+	assert_int_equal(fake_counter("neighbours"), 0);
+	assert_int_equal(b->put_count, 1);
+}
+
 static void a_packet_waits_while_its_neighbour_is_asked(void **state)
 {
 	struct frame f = frame_l4(4, 17, 1, 53, 0);
@@ -834,6 +853,7 @@ int main(void)
 		cmocka_unit_test(an_arp_request_for_our_address_is_answered_and_teaches),
 		cmocka_unit_test(an_arp_probe_is_answered_and_teaches_nothing),
 		cmocka_unit_test(arp_from_another_network_or_in_our_name_is_not_believed),
+		cmocka_unit_test(who_claims_an_address_of_ours_is_counted),
 		cmocka_unit_test(a_packet_waits_while_its_neighbour_is_asked),
 		cmocka_unit_test(an_answer_for_another_link_address_is_none),
 		cmocka_unit_test(the_gateway_is_asked_and_not_the_destination),

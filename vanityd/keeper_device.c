@@ -82,9 +82,12 @@ void keeper_netdev_hear(struct keeper *k)
 	if (result > 0) {
 		answer_judge(k, &heard);
 		netdev_drop(&heard);
-	} else if (result == 0) {
-		if (k->netdev.missing > 0)
-			rebind_end(k, k->netdev.device, -EIO, "vanity-netdev ended");
+	} else if (result == 0 && k->netdev.missing > 0) {
+		k->netdev.missing = 0;
+		rebind_end(k, k->netdev.device, -EIO, "vanity-netdev ended");
+	}
+	/* Before vanityd is told: it may ask for the next at once. */
+	if (k->netdev.missing == 0) {
 		close(k->netdev.fd);
 		k->netdev.fd = -1;
 	}

@@ -526,6 +526,48 @@ static void the_first_of_the_pieces_has_our_entry_and_the_others_no_lists(void *
 	assert_memory_equal(sent(b, 2) + 34, "\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1", 16);
 }
 
+static void a_packet_of_more_than_16_pieces_is_too_big(void **state)
+{
+	static const char narrow[] = "interface a mac 02:00:00:00:0a:01 address 192.0.2.1/24\n"
+				     "interface b mac 02:00:00:00:0b:01 address 198.51.100.1/24 "
+				     "mtu 68\n"
+				     "neighbour 198.51.100.7 02:00:00:00:0b:07 port b\n";
+
+	(void)state;
+	setup();
+	fake.config = narrow;
+	fake.config_bytes = strlen(narrow);
+	queue(frame_ip4(17, 16 * 48, 0));
+	queue(frame_ip4(17, 16 * 48 + 1, 0));
+	run();
+	assert_int_equal(b->put_count, 16);
+	assert_int_equal(fake_counter("cut"), 1);
+	assert_int_equal(fake_counter("too_big"), 1);
+}
+
+static void an_interface_without_an_address_of_the_family_has_nobody_to_speak(void **state)
+{
+	static const char mute[] = "interface a mac 02:00:00:00:0a:01\n"
+				   "interface b mac 02:00:00:00:0b:01\n"
+				   "route 10.0.0.0/8 port a 02:00:00:00:0a:09\n"
+				   "route 198.51.100.0/24 port b 02:00:00:00:0b:07\n";
+	struct frame f = frame_l4(4, 17, 1, 53, 0);
+
+	(void)state;
+	setup();
+	fake.config = mute;
+	fake.config_bytes = strlen(mute);
+	queue(f);
+	f.bytes[14 + 8] = 1;
+	frame_ip4_seal(&f);
+	queue(f);
+	run();
+	assert_int_equal(b->put_count, 1);
+	assert_int_equal(a->put_count, 0);
+	assert_int_equal(fake_counter("ttl_expired"), 1);
+	assert_int_equal(fake_counter("unsent"), 1);
+}
+
 static void a_packet_whose_pieces_find_no_room_is_dropped_whole(void **state)
 {
 	(void)state;
@@ -873,6 +915,8 @@ int main(void)
 		cmocka_unit_test(a_packet_too_big_without_df_goes_on_in_pieces),
 		cmocka_unit_test(the_lists_of_a_packet_that_goes_on_get_our_entry),
 		cmocka_unit_test(the_first_of_the_pieces_has_our_entry_and_the_others_no_lists),
+		cmocka_unit_test(a_packet_of_more_than_16_pieces_is_too_big),
+		cmocka_unit_test(an_interface_without_an_address_of_the_family_has_nobody_to_speak),
 		cmocka_unit_test(a_packet_whose_pieces_find_no_room_is_dropped_whole),
 		cmocka_unit_test(a_ping_of_any_own_address_is_answered),
 		cmocka_unit_test(a_port_of_ours_is_unreachable),

@@ -5,9 +5,10 @@
  *      vanity-journal 1
  *      hugepages NODE KIB BEFORE WANTED     about to raise nr_hugepages
  *      hugepages-got NODE KIB COUNT         so many of its pages are ours; 0 when given back
+ *      file PATH =BEFORE .                  about to write another text there (setup_file.c)
  *
- * Of a node and a size the last line counts. What was cut short between a change and its line is
- * in the file of the lock (setup_huge.c). A torn last line was never acted on. The runtime folder
+ * Of a node and a size the last line counts, of a file the first. What was cut short between a
+ * change of huge pages and its line is in the file of the lock (setup_huge.c). A torn last line was never acted on. The runtime folder
  * goes last, and the journal last of it, so that an undo that is killed is done again.
  */
 #include "setup_private.h"
@@ -21,8 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define JOURNAL_BYTES_MAX 65536u
-#define LINES_MAX 2048u
+#define LINES_MAX 16384u
 
 int setup_journal_write(struct setup *s, const char *line)
 {
@@ -40,7 +40,7 @@ int setup_journal_write(struct setup *s, const char *line)
 static ssize_t journal_read(int folder, char *ret_text, char *ret_why, size_t room)
 {
 	int fd = openat(folder, SETUP_JOURNAL, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	ssize_t n = fd < 0 ? NO_JOURNAL : read(fd, ret_text, JOURNAL_BYTES_MAX);
+	ssize_t n = fd < 0 ? NO_JOURNAL : read(fd, ret_text, SETUP_JOURNAL_BYTES_MAX);
 
 	if (n == -1)
 		snprintf(ret_why, room, "%s: %s", SETUP_JOURNAL, strerror(errno));
@@ -66,7 +66,7 @@ static int outdated(char *const line[], uint32_t at, uint32_t count)
 	return 0;
 }
 
-/* Under the lock: the lines of @text, which it cuts up. */
+/* The lines of @text, which it cuts up. Those of huge pages only under their lock; -1 without. */
 static int replay_lines(char *text, const char *run, int lock, char *ret_why, size_t room)
 {
 	char *line[LINES_MAX], *end, *real = realpath(run, NULL);
@@ -78,10 +78,12 @@ static int replay_lines(char *text, const char *run, int lock, char *ret_why, si
 		if (end > at)
 			line[count++] = at;
 	}
-	for (uint32_t i = count; i > 0; i--)
-		if (!outdated(line, i - 1, count))
+	for (uint32_t i = count; i > 0; i--) {
+		error |= setup_file_undo(line[i - 1], ret_why, room);
+		if (lock >= 0 && !outdated(line, i - 1, count))
 			error |= setup_huge_undo(lock, real != NULL ? real : run, line[i - 1],
 						 ret_why, room);
+	}
 	free(real);
 	return error;
 }
@@ -94,7 +96,7 @@ static int replay_lines(char *text, const char *run, int lock, char *ret_why, si
 static int replay(int folder, const char *run, int hugepages_fd, int *ret_ours, char *ret_why,
 		  size_t room)
 {
-	static char text[JOURNAL_BYTES_MAX + 1];
+	static char text[SETUP_JOURNAL_BYTES_MAX + 1];
 	const size_t head = strlen(SETUP_JOURNAL_HEAD);
 	int lock = hugepages_fd, error;
 	ssize_t n = journal_read(folder, text, ret_why, room);
@@ -105,8 +107,10 @@ static int replay(int folder, const char *run, int hugepages_fd, int *ret_ours, 
 	/* Killed while it wrote that line, and so before it did anything else. */
 	if (strlen(text) < head && strncmp(text, SETUP_JOURNAL_HEAD, strlen(text)) == 0)
 		unlinkat(folder, SETUP_JOURNAL, 0);
-	if (!*ret_ours || strstr(text, "\nhugepages") == NULL)
+	if (!*ret_ours)
 		return 0;
+	if (strstr(text, "\nhugepages") == NULL)
+		return replay_lines(text, run, -1, ret_why, room);
 	if (lock < 0)
 		lock = setup_huge_lock(ret_why, room);
 	if (lock < 0)

@@ -12,6 +12,8 @@
 
 #define SETUP_JOURNAL "journal"
 #define SETUP_JOURNAL_HEAD "vanity-journal 1\n" /* whose folder has it is ours to remove */
+#define SETUP_JOURNAL_BYTES_MAX (1u << 20)
+#define SETUP_FILE_BYTES 1024u /* of a file of the kernel that setup writes, at most one less */
 #define SETUP_KEEPER_PID "keeper.pid"
 
 struct setup {
@@ -52,6 +54,16 @@ int setup_huge_lock(char *ret_why, size_t room); /* descriptor, or -1 */
 /* Ends a change that was cut short. */
 int setup_huge_settle(int lock_fd, char *ret_why, size_t room);
 int setup_huge_undo(int lock_fd, const char *run, const char *line, char *ret_why, size_t room);
+
+/*
+ * setup_file.c: small files of the kernel (affinities, governors), written with the journal.
+ * setup_file_change() returns 0 written; 1 it says so already, nothing was done; -1 and why: then
+ * it is as it was, or the undo makes it so. @journal_fd is opened O_APPEND and has its first line.
+ * setup_file_undo() takes any line; 0, or 1 and why.
+ */
+int setup_file_change(int journal_fd, const char *path, const char *text, char *ret_why,
+		      size_t room);
+int setup_file_undo(const char *line, char *ret_why, size_t room);
 
 /* setup_parts.c: images, configs, bells, bind blocks, sockets */
 int setup_images(struct setup *s);

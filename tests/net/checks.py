@@ -189,6 +189,25 @@ def denied_v6(lab):
     return f'{denied_port(lab, 6)} SYNs unanswered'
 
 
+def nobody_serves_at_the_router(lab):
+    """Whom nobody listens for is told at once (RFC 1122, 4.2.3.9)."""
+    for side in (lab.a, lab.b):
+        for family in (4, 6):
+            said = probe(lab, side, 'knock', side.gateway(family), 80, 2)
+            check(said['outcome'] == 'ECONNREFUSED', f'port 80 of {side.gateway(family)}: {said}')
+    return 'connections to each gateway are refused, not left waiting'
+
+
+def options_of_ipv4(lab):
+    """The router enters itself into a record of the route, and of times (RFC 791; RFC 1812, 5.3.13)."""
+    for option in (('-R',), ('-T', 'tsandaddr')):
+        said = ping(lab, lab.a, lab.b, 4, count=1, more=option)
+        check(said.returncode == 0 and (lab.a.gateway4 in said.stdout or
+                                        lab.b.gateway4 in said.stdout),
+              f'ping {" ".join(option)} does not show the router:\n{said.stdout}{said.stderr}')
+    return 'ping -R and -T show it'
+
+
 def learned_mtu(lab, family):
     said = lab.on(lab.a, 'ip', f'-{family}', 'route', 'get', lab.b.address(family))
     found = re.search(r'\bmtu (\d+)', said.stdout)
@@ -236,6 +255,6 @@ def big_pings_are_cut(lab):
     return '1,472 bytes through a link of 1,400'
 
 
-ORDINARY = (ping_v4, ping_v6, ping_of_the_router, traceroute_shows_the_router, iperf3_tcp,
-            iperf3_udp, http, denied_v4, denied_v6)
+ORDINARY = (ping_v4, ping_v6, ping_of_the_router, traceroute_shows_the_router, options_of_ipv4,
+            nobody_serves_at_the_router, iperf3_tcp, iperf3_udp, http, denied_v4, denied_v6)
 NARROW = (path_mtu, path_mtu_of_tcp, big_pings_are_cut)

@@ -59,6 +59,7 @@ int net_lab_words(const char *line);
 /* Lets the kernel forward, and sends what arrives at va to the joiner's core. */
 int net_lab_forward(struct net_lab *lab);
 int net_pin(int core);
+int net_pin_both(const struct net_lab *lab);
 
 /* --- net_wire.c: packets -------------------------------------------------------------------- */
 

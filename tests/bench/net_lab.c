@@ -25,6 +25,16 @@ int net_pin(int core)
 	return sched_setaffinity(0, sizeof(set), &set);
 }
 
+int net_pin_both(const struct net_lab *lab)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET((size_t)lab->core_hosts, &set);
+	CPU_SET((size_t)lab->core_joiner, &set);
+	return sched_setaffinity(0, sizeof(set), &set);
+}
+
 int net_lab_command(const char *const argv[])
 {
 	posix_spawn_file_actions_t quiet;

@@ -2,9 +2,12 @@
 /*
  * keeper_device.c: devices bound anew, by vanity-netdev, while the system runs.
  *
- *      REBIND --> vanity-netdev --answers--> the three descriptors of each device are replaced
- *                                            where they lie; vanityd is told; what a living shard
- *                                            has of the old ones it keeps until it is restarted
+ *      REBIND --> vanity-netdev --answers--> kept aside; when all of the run are there, the three
+ *                                            descriptors of each device are replaced where they
+ *                                            lie; vanityd is told; what a living shard has of the
+ *                                            old ones it keeps until it is restarted
+ *
+ * All or none, as it was bound: half a run would hold the queues that the next try needs.
  *
  * What vanity-netdev says is checked like all that comes from outside: one size, a device of this
  * run, exactly the descriptors that its kind has.
@@ -27,51 +30,99 @@ static void rebind_end(struct keeper *k, uint32_t device, int error, const char 
 	d->tell = TELL_DEVICE;
 }
 
+/* A run's epoch is new to each of its devices. */
 void keeper_rebind(struct keeper *k, uint32_t device)
 {
 	struct keeper_netdev *n = &k->netdev;
 	int error;
 
 	n->device = device;
-	n->epoch = k->device[device].epoch + 1;
+	n->epoch = 0;
 	n->missing = 0;
-	for (uint32_t i = 0; i < k->plan->device_count; i++)
-		n->missing += netdev_together(k->plan, device, i) != 0;
+	for (uint32_t i = 0; i < k->plan->device_count; i++) {
+		if (!netdev_together(k->plan, device, i))
+			continue;
+		n->missing++;
+		if (n->epoch <= k->device[i].epoch)
+			n->epoch = k->device[i].epoch + 1;
+	}
 	error = keeper_netdev_start(k);
 	if (error != 0)
 		rebind_end(k, device, error, "vanity-netdev");
 }
 
-static void device_replace(struct keeper *k, uint32_t device, uint32_t have, const int *fd)
+/* Out of the room of children, who are made while we wait for the rest. Return: 0, or -errno. */
+static int answer_keep(struct keeper_netdev *n, struct netdev_heard *h)
+{
+	int *kept = n->kept[h->answer.device], *fd = h->fd, error = 0;
+
+	for (int i = 0; i < KEEPER_DEVICE_FDS; i++) {
+		if ((h->answer.have >> i & 1) == 0)
+			continue;
+		kept[i] = keeper_keep(*fd++);
+		error = kept[i] < 0 ? kept[i] : error;
+	}
+	h->fd_count = 0;
+	n->missing--;
+	return error;
+}
+
+static void kept_drop(struct keeper_netdev *n)
+{
+	for (uint32_t device = 0; device < VANITY_DEVICES_MAX; device++) {
+		for (int i = 0; i < KEEPER_DEVICE_FDS; i++) {
+			if (n->kept[device][i] > 0)
+				close(n->kept[device][i]);
+			n->kept[device][i] = 0;
+		}
+	}
+}
+
+static void device_replace(struct keeper *k, uint32_t device)
 {
 	int own = keeper_fd_device(k->plan, device), error = 0;
+	const int *kept = k->netdev.kept[device];
 
 	for (int i = 0; i < KEEPER_DEVICE_FDS; i++)
-		if ((have >> i & 1) != 0 && dup3(*fd++, own + i, O_CLOEXEC) < 0)
+		if (kept[i] > 0 && dup3(kept[i], own + i, O_CLOEXEC) < 0)
 			error = -errno;
 	k->device[device].epoch = k->netdev.epoch;
 	k->device[device].stale = k->shard[k->plan->device[device].shard].generation;
 	rebind_end(k, device, error, "descriptors");
 }
 
-static void answer_judge(struct keeper *k, const struct netdev_heard *h)
+static void run_failed(struct keeper *k, int error, const char *words)
+{
+	k->netdev.missing = 0;
+	rebind_end(k, k->netdev.device, error, words);
+}
+
+static void answer_judge(struct keeper *k, struct netdev_heard *h)
 {
 	const struct netdev_answer *a = &h->answer;
-	uint32_t kind, have = 1u << KEEPER_DEVICE_KEEP | 1u << KEEPER_DEVICE_FACTS;
+	uint32_t have = 1u << KEEPER_DEVICE_KEEP | 1u << KEEPER_DEVICE_FACTS;
 	struct keeper_netdev *n = &k->netdev;
+	int error;
 
 	if (a->device >= k->plan->device_count || n->missing == 0 ||
 	    !netdev_together(k->plan, n->device, a->device))
 		return;
-	kind = k->plan->device[a->device].kind;
-	have |= kind == VANITY_GRANT_XDP ? 1u << KEEPER_DEVICE_LINK : 0;
+	if (k->plan->device[a->device].kind == VANITY_GRANT_XDP)
+		have |= 1u << KEEPER_DEVICE_LINK;
 	if (a->error != 0) {
-		n->missing = 0;
-		rebind_end(k, n->device, a->error, a->words);
-	} else if (a->have == have) {
-		n->missing--;
-		device_replace(k, a->device, have, h->fd);
+		run_failed(k, a->error, a->words);
+		return;
 	}
+	if (a->have != have || n->kept[a->device][KEEPER_DEVICE_KEEP] != 0)
+		return;
+	error = answer_keep(n, h);
+	if (error != 0) {
+		run_failed(k, error, "descriptors");
+		return;
+	}
+	for (uint32_t i = 0; i < k->plan->device_count && n->missing == 0; i++)
+		if (netdev_together(k->plan, n->device, i))
+			device_replace(k, i);
 }
 
 void keeper_netdev_hear(struct keeper *k)
@@ -83,11 +134,11 @@ void keeper_netdev_hear(struct keeper *k)
 		answer_judge(k, &heard);
 		netdev_drop(&heard);
 	} else if (result == 0 && k->netdev.missing > 0) {
-		k->netdev.missing = 0;
-		rebind_end(k, k->netdev.device, -EIO, "vanity-netdev ended");
+		run_failed(k, -EIO, "vanity-netdev ended");
 	}
 	/* Before vanityd is told: it may ask for the next at once. */
 	if (k->netdev.missing == 0) {
+		kept_drop(&k->netdev);
 		close(k->netdev.fd);
 		k->netdev.fd = -1;
 	}

@@ -42,6 +42,7 @@ struct keeper_netdev {
 	uint32_t device; /* the one that was asked for */
 	uint32_t epoch; /* of the binding it makes */
 	uint32_t missing; /* answers of this run */
+	int kept[VANITY_DEVICES_MAX][KEEPER_DEVICE_FDS]; /* of those that came; 0: none */
 };
 
 struct keeper {

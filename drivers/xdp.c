@@ -54,6 +54,11 @@ static uint32_t ring_used(struct netdev *dev, struct xdp_ring *ring, bool produc
 
 	if (used > ring->entries) {
 		netdev_add(dev, NETDEV_RX_BAD, 1);
+		/* No generation can mend it: only a new socket has new rings. */
+		if (!dev->broken)
+			vanity_log(dev->self,
+				   "device: a ring that cannot be: nothing moves until stop and start",
+				   0, 0);
 		dev->broken = true;
 		return produces ? ring->entries : 0;
 	}

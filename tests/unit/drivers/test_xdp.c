@@ -515,6 +515,7 @@ static void a_successor_finds_a_fill_ring_that_cannot_be_and_stops(void **state)
 	assert_int_equal(open_with(BOTH), 0);
 	assert_true(dev.broken);
 	assert_int_equal(dev.count[NETDEV_RX_BAD], 1);
+	assert_true(fake_logged("device: a ring that cannot be: nothing moves until stop and start"));
 }
 
 static void a_completion_of_what_is_not_being_sent_is_counted(void **state)

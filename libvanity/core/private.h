@@ -39,6 +39,7 @@ void *memset(void *to, int value, size_t n);
 
 #define LOCAL_NONE 0xffffffffu
 #define LANE_BURST 256u /* lane entries worked off in one vanity_running() */
+#define RING_TURNS 16u /* turns after which a shard on a shared core rings whom it gave something */
 #define STAMP_EVERY 64u /* one published burst in this many carries a time stamp */
 
 struct channel_pool {

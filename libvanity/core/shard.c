@@ -388,7 +388,10 @@ int vanity_running(struct vanity_shard *self)
 		shard_open(self);
 	for (uint32_t i = 0; i < self->tx_count; i++)
 		tx_lane_poll(&self->tx[i], LANE_BURST);
-	shard_ring(self);
+	/* Who is rung on a core we share may run in our place, for one burst. So there it is done
+	 * every few turns; and always before we sleep ourselves. */
+	if (!self->bind->shared || self->beat % RING_TURNS == 0)
+		shard_ring(self);
 	if (!self->stop)
 		return 1;
 	return self->stop == 1 && !shard_inputs_empty(self);

@@ -740,6 +740,7 @@ static void a_sleeper_is_rung_once_for_each_sleep_and_nobody_else_is(void **stat
 	struct rig *r = system_new(&chain);
 
 	(void)state;
+	r->shard[0].block->shared = 0; /* it rings at once */
 	vanity_wait(r->shard[1].self, 0); /* news of the start */
 	r->shard[0].wakes = 0;
 	rig_send(r, 0, 1, 0);
@@ -758,6 +759,56 @@ static void a_sleeper_is_rung_once_for_each_sleep_and_nobody_else_is(void **stat
 	}
 	assert_int_equal(r->verify, 2);
 	assert_int_equal(wire_load(&r->shard[1].self->neighbour[0].mine->asleep), 0);
+	rig_free(r);
+}
+
+/* Shard 1 sleeps; shard 0 shares its core, goes on working, and then sleeps itself. */
+static void publish_on_a_shared_core(struct rig *r, uint32_t shard)
+{
+	uint32_t turns = 0;
+
+	if (shard != 1)
+		return;
+	r->shard[0].wakes = 0;
+	assert_int_equal(rig_send(r, 0, 1, 0), 1);
+	while (r->shard[0].wakes == 0 && turns++ < RING_TURNS)
+		(void)rig_turn(r, 0);
+	assert_int_equal(r->shard[0].wakes, 1);
+	r->verify = turns;
+}
+
+static void publish_and_wait(struct rig *r, uint32_t shard)
+{
+	if (shard != 1)
+		return;
+	r->shard[0].wakes = 0;
+	while (r->shard[0].self->beat % RING_TURNS != 0)
+		(void)rig_turn(r, 0);
+	assert_int_equal(rig_send(r, 0, 1, 0), 1);
+	(void)rig_turn(r, 0);
+	assert_int_equal(r->shard[0].wakes, 0);
+	vanity_wait(r->shard[0].self, 0);
+	assert_int_equal(r->shard[0].wakes, 1);
+	r->verify++;
+}
+
+static void a_neighbour_on_a_shared_core_is_rung_after_some_turns_or_before_a_sleep(void **state)
+{
+	struct rig *r = system_new(&pair);
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++)
+		vanity_wait(r->shard[1].self, 0); /* news of the start */
+	r->on_wait = publish_on_a_shared_core;
+	vanity_wait(r->shard[1].self, 0);
+	assert_in_range(r->verify, 2, RING_TURNS);
+	assert_int_equal(rig_drain(r, 0, 8), 1);
+	rig_turns(r);
+	r->on_wait = publish_and_wait;
+	r->verify = 0;
+	for (uint32_t i = 0; i < 4 && r->verify == 0; i++)
+		vanity_wait(r->shard[1].self, 0);
+	assert_int_equal(r->verify, 1);
 	rig_free(r);
 }
 
@@ -805,6 +856,7 @@ static void a_successors_first_sleep_is_rung_although_its_forebears_was(void **s
 	uint64_t first;
 
 	(void)state;
+	r->shard[0].block->shared = 0; /* it rings at once */
 	for (uint32_t i = 0; i < 3; i++)
 		vanity_wait(r->shard[1].self, 0);
 	assert_true(r->shard[1].waits > 0);
@@ -927,6 +979,7 @@ int main(void)
 			a_shard_sleeps_while_its_output_is_full_and_its_input_is_not_empty),
 		cmocka_unit_test(what_was_stored_before_the_sleep_is_not_slept_over),
 		cmocka_unit_test(a_sleeper_is_rung_once_for_each_sleep_and_nobody_else_is),
+		cmocka_unit_test(a_neighbour_on_a_shared_core_is_rung_after_some_turns_or_before_a_sleep),
 		cmocka_unit_test(one_that_spins_looks_at_its_devices_too),
 		cmocka_unit_test(a_successors_first_sleep_is_rung_although_its_forebears_was),
 		cmocka_unit_test(two_neighbours_of_noise_do_not_bring_a_shard_down),

@@ -437,12 +437,12 @@ static int shard_has_news(struct vanity_shard *self)
 	return 0;
 }
 
-/* Spin for so long, or until there is news. Return: whether there is. */
-static bool shard_spin(struct vanity_shard *self, uint64_t from, uint64_t cycles)
+/* Spin until @end, or until there is news. Return: whether there is. */
+static bool shard_spin(struct vanity_shard *self, uint64_t end)
 {
 	const struct shard_platform *platform = self->platform;
 
-	while (arch_cycles() - from < cycles) {
+	while (arch_cycles() < end) {
 		int device = platform->news == NULL ? 0 : platform->news(platform->context);
 
 		if (shard_has_news(self) || device > 0)
@@ -460,20 +460,32 @@ static void shard_say_asleep(struct vanity_shard *self, uint64_t asleep)
 		wire_store(&self->neighbour[i].mine->asleep, asleep);
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 void vanity_wait(struct vanity_shard *self, uint64_t spin_ns)
+{
+	vanity_wait_until(self, spin_ns, VANITY_NEVER);
+}
+
+void vanity_wait_until(struct vanity_shard *self, uint64_t spin_ns, uint64_t at)
 {
 	uint64_t now = arch_cycles(), bell;
 
 	for (uint32_t i = 0; i < self->rx_count; i++)
 		rx_finish(&self->rx[i]);
 	shard_ring(self);
+	if (now >= at)
+		return;
 	if (!self->bind->shared && spin_ns > 0) {
 		bool poll = spin_ns >= self->bind->watchdog_ns / 2;
 		uint64_t spin = poll ? self->sleep_cycles :
 				       spin_ns * (self->bind->hz / 1000000) / 1000;
 
 		/* One that polls has spun as long as anybody may stay away from vanity_running(). */
-		if (shard_spin(self, now, spin) || poll)
+		if (shard_spin(self, earlier(now + spin, at)) || poll)
 			return;
 	}
 	/* Arm, look again, sleep: what was stored before the fence is seen by one of us. */
@@ -484,7 +496,7 @@ void vanity_wait(struct vanity_shard *self, uint64_t spin_ns)
 	if (!shard_has_news(self)) {
 		wire_store(&self->cell->state, CELL_WAITING);
 		self->platform->wait(self->platform->context, self->bell, bell,
-				     arch_cycles() + self->sleep_cycles);
+				     earlier(arch_cycles() + self->sleep_cycles, at));
 		wire_store(&self->cell->state, CELL_RUNNING);
 	}
 	shard_say_asleep(self, 0);

@@ -140,6 +140,19 @@ int vanity_running(struct vanity_shard *self);
  */
 void vanity_wait(struct vanity_shard *self, uint64_t spin_ns);
 
+#define VANITY_NEVER UINT64_MAX
+
+/**
+ * vanity_wait_until() - the same, for who has something to do at a time of its own
+ * @at: a value of vanity_now(); VANITY_NEVER: as vanity_wait()
+ *
+ * Returns at about @at at the latest; without waiting when that has passed. How much later depends
+ * on the world: a sleep under Linux ends some 50 us late, more where others share the core. Give a
+ * time only while what is due could be done: one that passed because an output is full or a pool
+ * empty makes a shard that never sleeps.
+ */
+void vanity_wait_until(struct vanity_shard *self, uint64_t spin_ns, uint64_t at);
+
 /**
  * vanity_fatal() - leave last words and end this generation with a fault
  * @code: the program's own number, shown in the crash record

@@ -362,6 +362,13 @@ void vanity_wait(struct vanity_shard *self, uint64_t spin_ns)
 	(void)spin_ns;
 }
 
+void vanity_wait_until(struct vanity_shard *self, uint64_t spin_ns, uint64_t at)
+{
+	(void)self;
+	(void)spin_ns;
+	(void)at;
+}
+
 int vanity_fatal(struct vanity_shard *self, uint32_t code, const char *words)
 {
 	(void)self;

@@ -145,7 +145,7 @@ static void platform_wait(void *context, const wire_u64 *bell, uint64_t old, uin
 
 	(void)bell;
 	(void)old;
-	(void)deadline;
+	s->deadline = deadline;
 	s->waits++;
 	if (s->rig->on_wait)
 		s->rig->on_wait(s->rig, s->number);

@@ -71,6 +71,7 @@ struct rig_shard {
 	enum rig_state state;
 	uint32_t number, generation; /* of the process */
 	uint32_t waits, wakes, readies;
+	uint64_t deadline; /* of the last wait */
 	uint32_t stalled; /* the program takes nothing */
 	uint32_t hand_count; /* frames the program keeps for a while */
 	struct vanity_ref hand[RIG_FRAMES];

@@ -880,6 +880,53 @@ static void a_successors_first_sleep_is_rung_although_its_forebears_was(void **s
 	rig_free(r);
 }
 
+static void a_sleep_ends_when_the_sleeper_has_something_to_do_of_its_own(void **state)
+{
+	struct rig *r = system_new(&chain);
+	struct vanity_shard *self = r->shard[1].self;
+	uint64_t hz = vanity_hz(self), now;
+	uint32_t waits;
+
+	(void)state;
+	vanity_wait(self, 0); /* news of the start */
+	now = vanity_now(self);
+	waits = r->shard[1].waits;
+	vanity_wait_until(self, 0, now + hz / 1000 * 5);
+	assert_int_equal(r->shard[1].waits, waits + 1);
+	assert_int_equal(r->shard[1].deadline, now + hz / 1000 * 5);
+	/* Later than any sleep may be: then it ends as ever. */
+	vanity_wait_until(self, 0, now + hz * 3600);
+	assert_int_equal(r->shard[1].waits, waits + 2);
+	assert_true(r->shard[1].deadline <= vanity_now(self) + self->sleep_cycles);
+	vanity_wait_until(self, 0, VANITY_NEVER);
+	assert_int_equal(r->shard[1].waits, waits + 3);
+	/* Its time has come already. */
+	vanity_wait_until(self, 0, now);
+	vanity_wait_until(self, UINT64_MAX, now);
+	assert_int_equal(r->shard[1].waits, waits + 3);
+	rig_free(r);
+}
+
+static void a_spin_ends_when_the_spinner_has_something_to_do_of_its_own(void **state)
+{
+	struct rig *r = system_new(&chain);
+	struct vanity_shard *self = r->shard[1].self;
+	struct bind *bind = (struct bind *)(uintptr_t)self->bind;
+	uint64_t at;
+	uint32_t waits;
+
+	(void)state;
+	bind->shared = 0;
+	vanity_wait(self, 0);
+	waits = r->shard[1].waits;
+	self->sleep_cycles = vanity_hz(self) * 3600; /* it would spin as long */
+	at = vanity_now(self) + vanity_hz(self) / 1000;
+	vanity_wait_until(self, VANITY_POLL, at);
+	assert_true(vanity_now(self) >= at);
+	assert_int_equal(r->shard[1].waits, waits);
+	rig_free(r);
+}
+
 /* --- noise ----------------------------------------------------------------------------------- */
 
 /* Both ends of the middle are noise. It neither falls nor holds a frame that is not a pool's. */
@@ -982,6 +1029,8 @@ int main(void)
 		cmocka_unit_test(a_neighbour_on_a_shared_core_is_rung_after_some_turns_or_before_a_sleep),
 		cmocka_unit_test(one_that_spins_looks_at_its_devices_too),
 		cmocka_unit_test(a_successors_first_sleep_is_rung_although_its_forebears_was),
+		cmocka_unit_test(a_sleep_ends_when_the_sleeper_has_something_to_do_of_its_own),
+		cmocka_unit_test(a_spin_ends_when_the_spinner_has_something_to_do_of_its_own),
 		cmocka_unit_test(two_neighbours_of_noise_do_not_bring_a_shard_down),
 	};
 

@@ -160,6 +160,12 @@ void vanity_wait(struct vanity_shard *self, uint64_t spin_ns)
 	fake.waits++;
 }
 
+void vanity_wait_until(struct vanity_shard *self, uint64_t spin_ns, uint64_t at)
+{
+	fake.wait_until = at;
+	vanity_wait(self, spin_ns);
+}
+
 int vanity_fatal(struct vanity_shard *self, uint32_t code, const char *words)
 {
 	(void)self;

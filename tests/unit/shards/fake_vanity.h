@@ -101,6 +101,7 @@ struct fake_vanity {
 	struct fake_log log[FAKE_LOGS];
 	uint32_t log_count;
 	uint32_t waits;
+	uint64_t wait_until; /* what the last vanity_wait_until() was told */
 	uint64_t now;
 	bool ready;
 	bool in_hand; /* something was taken since the last vanity_running() */

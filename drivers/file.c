@@ -160,24 +160,30 @@ uint32_t file_receive(struct netdev *dev, struct vanity_ref *ret_ref, uint32_t r
 	return n;
 }
 
-uint64_t file_due_ns(struct netdev *dev)
+/* Rounded up: then it is due. */
+static uint64_t ns_to_ticks(const struct netdev_file *file, uint64_t ns)
+{
+	if (ns / NS_PER_S >= UINT64_MAX / 4 / file->hz)
+		return UINT64_MAX / 4;
+	return ns / NS_PER_S * file->hz + (ns % NS_PER_S * file->hz + NS_PER_S - 1) / NS_PER_S;
+}
+
+uint64_t file_due(const struct netdev *dev)
 {
 	const struct vanity_grant_facts *facts = dev->grant->facts;
 	const struct netdev_file *file = &dev->file;
-	uint64_t passed, due;
 
 	if (!file->reads || !file->begun || file->starved)
-		return UINT64_MAX;
-	passed = vanity_now(dev->self) - file->then;
+		return VANITY_NEVER;
 	if (facts->pace == VANITY_PACE_RATE) {
-		due = file->credit < file->hz ? (file->hz - file->credit) / facts->pace_per_s : 0;
-		return due > passed ? ticks_to_ns(file, due - passed) : 0;
+		if (file->credit >= file->hz)
+			return file->then;
+		return file->then +
+		       (file->hz - file->credit + facts->pace_per_s - 1) / facts->pace_per_s;
 	}
 	if (!file->have_next || file->next.time_ns <= file->first_ns)
-		return 0;
-	due = file->next.time_ns - file->first_ns;
-	passed = ticks_to_ns(file, passed);
-	return due > passed ? due - passed : 0;
+		return file->then;
+	return file->then + ns_to_ticks(file, file->next.time_ns - file->first_ns);
 }
 
 /* --- writing --------------------------------------------------------------------------------- */

@@ -123,9 +123,9 @@ int netdev_turn(struct netdev *dev)
 	}
 }
 
-uint64_t netdev_due_ns(struct netdev *dev)
+uint64_t netdev_due(const struct netdev *dev)
 {
-	return dev->kind == VANITY_GRANT_PCAP ? file_due_ns(dev) : UINT64_MAX;
+	return dev->kind == VANITY_GRANT_PCAP ? file_due(dev) : VANITY_NEVER;
 }
 
 uint32_t netdev_send_max(const struct netdev *dev)

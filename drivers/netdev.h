@@ -116,12 +116,14 @@ uint32_t netdev_send(struct netdev *dev, const struct netdev_packet *packet, uin
 int netdev_turn(struct netdev *dev);
 
 /**
- * netdev_due_ns() - how long until the device has a packet by a clock of its own (a capture's pace)
+ * netdev_due() - when the device has a packet by a clock of its own (a capture's pace)
  *
- * Nothing wakes a shard for that: who may spin for so long should not wait instead.
- * Return: 0 where netdev_receive() would give one now; UINT64_MAX where no clock has a say.
+ * For vanity_wait_until(), after a netdev_receive() of one or more: what is due then waits for
+ * nothing but its time.
+ * Return: a value of vanity_now(), in the past where there is one now; VANITY_NEVER where no clock
+ * has a say.
  */
-uint64_t netdev_due_ns(struct netdev *dev);
+uint64_t netdev_due(const struct netdev *dev);
 
 /** netdev_send_max() - bytes of the longest packet without a VLAN tag that can be sent now */
 uint32_t netdev_send_max(const struct netdev *dev);

@@ -29,7 +29,7 @@ uint32_t file_receive(struct netdev *dev, struct vanity_ref *ret_ref, uint32_t r
 uint32_t file_send(struct netdev *dev, const struct netdev_packet *packet, uint32_t n,
 		   uint32_t plain_max);
 int file_turn(struct netdev *dev);
-uint64_t file_due_ns(struct netdev *dev);
+uint64_t file_due(const struct netdev *dev);
 
 int loop_open(struct netdev *dev, const char **ret_words);
 uint32_t loop_receive(struct netdev *dev, struct vanity_ref *ret_ref, uint32_t ref_max);

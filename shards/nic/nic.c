@@ -39,7 +39,6 @@ struct nic {
 	struct vanity_rx *in[VANITY_PORTS_MAX];
 	struct vanity_tx *out[VANITY_PORTS_MAX];
 	uint32_t in_count, out_count;
-	uint64_t spin_ns;
 	bool asked; /* this turn the device was asked for packets */
 	uint64_t shown[NETDEV_COUNTS]; /* what our counters say */
 	struct netdev dev;
@@ -140,15 +139,6 @@ static uint32_t transmit(struct nic *nic, struct vanity_rx *in)
 	return n;
 }
 
-/* A packet that comes by a clock rings no bell: while it is due within the time we may spin, we
- * look. */
-static bool due_soon(struct nic *nic)
-{
-	uint64_t due_ns = nic->asked ? netdev_due_ns(&nic->dev) : UINT64_MAX;
-
-	return due_ns != UINT64_MAX && due_ns <= nic->spin_ns;
-}
-
 static void show(struct vanity_shard *self, struct nic *nic)
 {
 	for (uint32_t i = 0; i < NETDEV_COUNTS; i++) {
@@ -164,8 +154,8 @@ static void show(struct vanity_shard *self, struct nic *nic)
 int vanity_main(struct vanity_shard *self)
 {
 	struct nic *nic = vanity_carry(self);
+	uint64_t spin_ns = vanity_option_u64(self, "spin", SPIN_NS);
 
-	nic->spin_ns = vanity_option_u64(self, "spin", SPIN_NS);
 	if (bind(self, nic) != 0)
 		return 1;
 	vanity_ready(self);
@@ -180,8 +170,10 @@ int vanity_main(struct vanity_shard *self)
 		moved += receive(self, nic);
 		again = netdev_turn(&nic->dev);
 		show(self, nic);
-		if (moved == 0 && !again && !due_soon(nic))
-			vanity_wait(self, nic->spin_ns);
+		/* A packet that comes by a clock rings no bell. */
+		if (moved == 0 && !again)
+			vanity_wait_until(self, spin_ns,
+					  nic->asked ? netdev_due(&nic->dev) : VANITY_NEVER);
 	}
 	/* What it took it said is done: a device without room at the very end gets more chances. */
 	for (uint32_t i = 0; i < LAST_TURNS && netdev_turn(&nic->dev) != 0; i++)

@@ -92,8 +92,6 @@ static uint32_t rate_allows(struct vanity_shard *self, struct pktgen *gen, uint3
 {
 	uint64_t now, passed, allowed;
 
-	if (gen->rate == 0)
-		return max;
 	now = vanity_now(self);
 	passed = now - gen->then;
 	gen->then = now;
@@ -105,6 +103,14 @@ static uint32_t rate_allows(struct vanity_shard *self, struct pktgen *gen, uint3
 		gen->credit = gen->rate * gen->hz;
 	allowed = gen->credit / gen->hz;
 	return allowed < max ? (uint32_t)allowed : max;
+}
+
+/* When the rate lets the next packet go. */
+static uint64_t rate_next(const struct pktgen *gen)
+{
+	if (gen->credit >= gen->hz)
+		return gen->then;
+	return gen->then + (gen->hz - gen->credit + gen->rate - 1) / gen->rate;
 }
 
 static int load(struct vanity_shard *self, struct pktgen *gen)
@@ -206,11 +212,14 @@ int vanity_main(struct vanity_shard *self)
 	gen->then = vanity_now(self);
 	while (vanity_running(self)) {
 		uint32_t n = vanity_tx_room(out, VANITY_BURST_MAX);
+		uint64_t next = VANITY_NEVER;
 
 		if (n > gen->left)
 			n = (uint32_t)gen->left;
-		if (n > 0)
+		if (n > 0 && gen->rate > 0) {
 			n = rate_allows(self, gen, n);
+			next = n > 0 ? VANITY_NEVER : rate_next(gen);
+		}
 		if (n > 0)
 			n = send_burst(self, gen, pool, out, n);
 		if (gen->left != UINT64_MAX)
@@ -218,7 +227,7 @@ int vanity_main(struct vanity_shard *self)
 		if (gen->rate != 0)
 			gen->credit -= n * gen->hz;
 		if (n == 0)
-			vanity_wait(self, spin_ns);
+			vanity_wait_until(self, spin_ns, next);
 	}
 	return 0;
 }

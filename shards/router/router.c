@@ -197,7 +197,7 @@ int vanity_main(struct vanity_shard *self)
 		if (taken > 0 || router->put_count > 0)
 			vanity_count(self, ROUTER_FORWARDED, router->forwarded);
 		else
-			vanity_wait(self, spin_ns);
+			vanity_wait_until(self, spin_ns, station_due(router));
 	}
 	station_stop(self, router);
 	return 0;

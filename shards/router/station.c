@@ -10,6 +10,7 @@
 #include "discover.h"
 #include "icmp.h"
 
+#define LOOKS_A_SECOND 8u /* for answers that did not come, while we wait for some */
 #define FRAME_BYTES_SHORTEST 60u /* IEEE 802.3, without its checksum */
 
 /* --- frames of our own ---------------------------------------------------------------------- */
@@ -540,6 +541,13 @@ void station_turn(struct vanity_shard *self, struct router *router)
 		}
 	}
 	vanity_gauge(self, ROUTER_NEIGHBOURS, cache->count);
+}
+
+uint64_t station_due(const struct router *router)
+{
+	if (router->neighbours.asked_count == 0)
+		return VANITY_NEVER;
+	return router->now + router->neighbours.hz / LOOKS_A_SECOND;
 }
 
 void station_stop(struct vanity_shard *self, struct router *router)

@@ -114,6 +114,9 @@ uint32_t station_cut(struct vanity_shard *self, struct router *router, const voi
 /** station_turn() - once a turn, before inputs are read: released frames, questions, timeouts */
 void station_turn(struct vanity_shard *self, struct router *router);
 
+/** station_due() - when the next turn must be, whatever comes: for vanity_wait_until() */
+uint64_t station_due(const struct router *router);
+
 /** station_stop() - every frame that waits goes home */
 void station_stop(struct vanity_shard *self, struct router *router);
 

@@ -415,49 +415,74 @@ static void a_rate_is_kept_and_made_up_for_at_most_a_second(void **state)
 	assert_int_equal(n, 10);
 }
 
-static void who_may_spin_is_told_when_the_next_packet_is_due(void **state)
+static void a_paced_capture_tells_when_its_next_packet_is_due(void **state)
+{
+	struct vanity_ref ref[8];
+	uint64_t begun;
+
+	(void)state;
+	begin(VANITY_GRANT_PCAP);
+	fake.hz = 3000000000u;
+	fake.now = begun = 12345;
+	capture_new();
+	capture_add(1000, 60);
+	capture_add(6000, 60);
+	capture_add(6000, 60);
+	capture_add(500, 60); /* a clock set back: due at once */
+	play(VANITY_PACE_RECORDED, 0);
+	assert_true(netdev_due(&dev) == VANITY_NEVER); /* its clock begins with the first look */
+	assert_int_equal(netdev_receive(&dev, ref, 8), 1);
+	assert_int_equal(netdev_due(&dev), begun + 15000);
+	fake.now += 14999;
+	assert_int_equal(netdev_receive(&dev, ref, 8), 0);
+	assert_int_equal(netdev_due(&dev), begun + 15000);
+	fake.now += 1;
+	/* What cannot be taken for want of a frame is not a matter of its clock. */
+	memset(fake.place, FAKE_PUT, sizeof(fake.place));
+	assert_int_equal(netdev_receive(&dev, ref, 8), 0);
+	assert_true(netdev_due(&dev) == VANITY_NEVER);
+	memset(fake.place, FAKE_FREE, sizeof(fake.place));
+	assert_int_equal(netdev_receive(&dev, ref, 2), 2);
+	assert_true(netdev_due(&dev) <= fake.now);
+	assert_int_equal(netdev_receive(&dev, ref, 8), 1);
+	assert_true(netdev_due(&dev) == VANITY_NEVER);
+}
+
+static void a_rate_tells_when_its_next_packet_is_due(void **state)
 {
 	struct vanity_ref ref[8];
 
 	(void)state;
 	begin(VANITY_GRANT_PCAP);
-	fake.hz = 2000000000u;
+	fake.now = 77;
 	capture_new();
-	capture_add(1000, 60);
-	capture_add(6000, 60);
-	capture_add(6000, 60);
-	play(VANITY_PACE_RECORDED, 0);
-	assert_true(netdev_due_ns(&dev) == UINT64_MAX); /* its clock begins with the first look */
+	for (uint32_t i = 0; i < 3; i++)
+		capture_add(0, 60);
+	play(VANITY_PACE_RATE, 3);
 	assert_int_equal(netdev_receive(&dev, ref, 8), 1);
-	assert_int_equal(netdev_due_ns(&dev), 5000);
-	fake.now += 9000;
-	assert_int_equal(netdev_due_ns(&dev), 500);
-	fake.now += 1000;
-	assert_int_equal(netdev_due_ns(&dev), 0);
-	/* What cannot be taken for want of a frame is not a matter of its clock. */
-	memset(fake.place, FAKE_PUT, sizeof(fake.place));
+	assert_int_equal(netdev_due(&dev), 77 + 333333334);
+	fake.now += 333333333;
 	assert_int_equal(netdev_receive(&dev, ref, 8), 0);
-	assert_true(netdev_due_ns(&dev) == UINT64_MAX);
-	memset(fake.place, FAKE_FREE, sizeof(fake.place));
-	assert_int_equal(netdev_receive(&dev, ref, 8), 2);
-	assert_true(netdev_due_ns(&dev) == UINT64_MAX);
-
-	begin(VANITY_GRANT_PCAP);
-	capture_new();
-	capture_add(0, 60);
-	capture_add(0, 60);
-	play(VANITY_PACE_RATE, 1000);
-	assert_int_equal(netdev_receive(&dev, ref, 8), 1);
-	assert_int_equal(netdev_due_ns(&dev), 1000000);
-	fake.now += 999999;
-	assert_int_equal(netdev_due_ns(&dev), 1);
-	assert_int_equal(netdev_receive(&dev, ref, 8), 0);
+	assert_int_equal(netdev_due(&dev), fake.now + 1);
 	fake.now += 1;
-	assert_int_equal(netdev_due_ns(&dev), 0);
 	assert_int_equal(netdev_receive(&dev, ref, 8), 1);
 	play(VANITY_PACE_MAX, 0);
 	assert_int_equal(netdev_receive(&dev, ref, 1), 1);
-	assert_true(netdev_due_ns(&dev) == UINT64_MAX);
+	assert_true(netdev_due(&dev) == VANITY_NEVER);
+}
+
+static void a_stamp_of_another_age_is_due_in_another_age(void **state)
+{
+	struct vanity_ref ref[8];
+
+	(void)state;
+	begin(VANITY_GRANT_PCAP);
+	capture_new();
+	capture_add(0, 60);
+	capture_add(UINT64_MAX, 60);
+	play(VANITY_PACE_RECORDED, 0);
+	assert_int_equal(netdev_receive(&dev, ref, 8), 1);
+	assert_true(netdev_due(&dev) > fake.now + 3600ull * 24 * 365 * fake.hz);
 }
 
 static void what_cannot_be_a_capture_or_a_pace_is_refused(void **state)
@@ -672,7 +697,9 @@ int main(void)
 		cmocka_unit_test(packets_no_frame_holds_are_skipped_and_what_is_broken_ends_it),
 		cmocka_unit_test(recorded_pace_follows_the_files_own_clock),
 		cmocka_unit_test(a_rate_is_kept_and_made_up_for_at_most_a_second),
-		cmocka_unit_test(who_may_spin_is_told_when_the_next_packet_is_due),
+		cmocka_unit_test(a_paced_capture_tells_when_its_next_packet_is_due),
+		cmocka_unit_test(a_rate_tells_when_its_next_packet_is_due),
+		cmocka_unit_test(a_stamp_of_another_age_is_due_in_another_age),
 		cmocka_unit_test(what_cannot_be_a_capture_or_a_pace_is_refused),
 		cmocka_unit_test(what_is_sent_is_written_once_a_turn_and_can_be_read_back),
 		cmocka_unit_test(a_write_that_stops_anywhere_goes_on_there),

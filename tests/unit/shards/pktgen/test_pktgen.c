@@ -217,6 +217,27 @@ static void what_a_long_sleep_cost_is_made_up_for_a_second_of_it(void **state)
 	assert_in_range(out->put_count, 100, 128); /* two bursts of 64 at most */
 }
 
+static void between_two_packets_of_a_rate_it_sleeps_until_the_next_is_due(void **state)
+{
+	(void)state;
+	setup();
+	out->recycle = true;
+	fake_option_add("rate", "100pps", 100);
+	fake.ticks_a_look = 9000000;
+	fake.turns = 1;
+	assert_int_equal(fake_run(), 0);
+	assert_int_equal(out->put_count, 0);
+	assert_int_equal(fake.waits, 1);
+	assert_int_equal(fake.wait_until, fake.now + 1000000);
+	/* What cannot go for want of room is not a matter of time. */
+	setup();
+	out->room = 0;
+	fake_option_add("rate", "100pps", 100);
+	fake.turns = 3;
+	assert_int_equal(fake_run(), 0);
+	assert_true(fake.wait_until == VANITY_NEVER);
+}
+
 static void a_rate_needs_a_clock(void **state)
 {
 	(void)state;
@@ -252,6 +273,7 @@ int main(void)
 		cmocka_unit_test(an_empty_pool_is_counted_and_waited_for),
 		cmocka_unit_test(a_rate_is_kept_on_average),
 		cmocka_unit_test(what_a_long_sleep_cost_is_made_up_for_a_second_of_it),
+		cmocka_unit_test(between_two_packets_of_a_rate_it_sleeps_until_the_next_is_due),
 		cmocka_unit_test(a_rate_needs_a_clock),
 		cmocka_unit_test(without_a_pool_it_does_not_start),
 	};

@@ -99,6 +99,21 @@ static void rebind_failed(struct daemon *d, uint32_t device, int error)
 	dev->rebind_after_ns = daemon_now_ns() + dev->backoff_ns;
 }
 
+/* It had not left: who said so in the link word was wrong, or not honest. */
+static void rebind_needless(struct daemon *d, uint32_t device)
+{
+	for (uint32_t i = 0; i < d->plan->device_count; i++) {
+		if (!netdev_together(d->plan, device, i))
+			continue;
+		d->device[i].lost = 0;
+		d->device[i].interface.known = 0;
+	}
+	d->device[device].rebind_error = 0;
+	d->device[device].rebind_after_ns = daemon_now_ns() + REBIND_MAX_NS;
+	daemon_log(d, "device %s: is bound to %s as it was", d->plan->device[device].name,
+		   d->plan->device[device].interface);
+}
+
 int device_take(struct daemon *d, const struct keeper_message *m, int fd)
 {
 	struct daemon_device *dev = &d->device[m->shard];
@@ -124,7 +139,10 @@ int device_take(struct daemon *d, const struct keeper_message *m, int fd)
 	} else {
 		if (fd >= 0)
 			close(fd);
-		rebind_failed(d, m->shard, m->code < 0 ? m->code : -EPROTO);
+		if (m->code == -EALREADY)
+			rebind_needless(d, m->shard);
+		else
+			rebind_failed(d, m->shard, m->code < 0 ? m->code : -EPROTO);
 	}
 	return error;
 }

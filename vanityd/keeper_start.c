@@ -533,8 +533,11 @@ int keeper_netdev_start(struct keeper *k)
 		if (netdev_together(k->plan, k->netdev.device, i) && d->kind == VANITY_GRANT_XDP)
 			error = place(keeper_fd_region(k->plan->pool[d->pool].region, PLAN_RW), at++, 0);
 	}
-	/* A hole when its kind has none. */
-	(void)place(keeper_fd_device(k->plan, k->netdev.device) + KEEPER_DEVICE_LINK, at++, 0);
+	for (int i = 0; i < 2 && k->plan->device[k->netdev.device].kind == VANITY_GRANT_XDP; i++)
+		error = error ? error
+			      : place(keeper_fd_device(k->plan, k->netdev.device) +
+					      (i == 0 ? KEEPER_DEVICE_LINK : KEEPER_DEVICE_KEEP),
+				      at++, 0);
 	child.image_fd = at;
 	child.room_end = (uint32_t)at + 1;
 	error = error ? error : place(KEEPER_FD_NETDEV, at, O_CLOEXEC);

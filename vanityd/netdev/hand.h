@@ -17,7 +17,8 @@
  *      3        the plan, sealed
  *      4        its end of the socket
  *      5 ..     of each xdp device of the run, in the plan's order: its pool, read-write
- *      then     of such a run, from its second epoch on: the link of the binding before
+ *      then     of such a run, from its second epoch on: the link of the binding before, and one of
+ *               its sockets; where these still are as they were, the answer is -EALREADY
  *
  * Why a program of its own: libraries are loaded into it, and it asks the kernel for much. Neither
  * is for the keeper, which is resident, nor for vanityd, which operators talk to.

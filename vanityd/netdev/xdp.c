@@ -261,6 +261,30 @@ static int refuse_foreign(struct run *r, uint32_t id)
 			b->plan->interface, id);
 }
 
+/* The link of the binding before. Return: whether it holds our program on this interface. */
+static int attached_before(const struct run *r, const struct interface *i)
+{
+	struct bpf_link_info info = { 0 };
+	uint32_t bytes = sizeof(info);
+
+	return r->epoch > 1 &&
+	       bpf_obj_get_info_by_fd(NETDEV_FD_POOLS + (int)r->count, &info, &bytes) == 0 &&
+	       info.type == BPF_LINK_TYPE_XDP && info.xdp.ifindex == i->index;
+}
+
+/*
+ * Who asks for a binding that stands was misled, and would find its own queue busy for ever. The
+ * kernel unbinds a socket for good when its interface goes, and says ENXIO then (xsk_sendmsg()).
+ */
+static int bound_before(const struct run *r, const struct interface *i)
+{
+	int old = NETDEV_FD_POOLS + (int)r->count + 1;
+
+	return attached_before(r, i) &&
+	       (sendto(old, NULL, 0, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0) >= 0 ||
+		(errno != ENXIO && errno != EBADF && errno != ENOTSOCK));
+}
+
 /*
  * An interface that went to another namespace and back lost its sockets and kept our program, whose
  * map is empty now. The link of the binding before still holds it: the new one takes its place.
@@ -270,12 +294,8 @@ static int attach_again(struct run *r, const struct interface *i, int program)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, query);
 	int old = NETDEV_FD_POOLS + (int)r->count;
-	struct bpf_link_info info = { 0 };
-	uint32_t bytes = sizeof(info);
 
-	if (r->epoch == 1 || bpf_obj_get_info_by_fd(old, &info, &bytes) != 0 ||
-	    info.type != BPF_LINK_TYPE_XDP || info.xdp.ifindex != i->index ||
-	    bpf_link_update(old, program, NULL) != 0)
+	if (!attached_before(r, i) || bpf_link_update(old, program, NULL) != 0)
 		return -1;
 	for (uint32_t n = 0; n < r->count; n++) {
 		r->bound[n].link = old;
@@ -375,6 +395,9 @@ int xdp_bind(struct run *r)
 
 	if (run_check(r, &i) != 0)
 		return -1;
+	if (bound_before(r, &i))
+		return run_fail(r, &r->bound[0], -EALREADY, "", "interface %s is bound as it was",
+				r->bound[0].plan->interface);
 	for (uint32_t n = 0; n < r->count; n++) {
 		struct bound *b = &r->bound[n];
 

@@ -659,6 +659,21 @@ static void life_shard_step(struct step *st, uint32_t shard)
 	}
 }
 
+/* What an operator or the host wants ended; who died in the same moment needs no kill. */
+static void life_asked_end(struct step *st, uint32_t shard)
+{
+	struct life_shard *sh = &st->life->shard[shard];
+	uint32_t reason = sh->asked_end;
+
+	sh->asked_end = LIFE_FAULT_NONE;
+	if (reason == LIFE_FAULT_NONE)
+		return;
+	if (life_up(st->life, shard) || sh->phase == LIFE_STARTING)
+		life_kill(st, shard, reason);
+	else if (reason == LIFE_FAULT_OPERATOR && !st->life->stopping)
+		life_restart(st->life, shard);
+}
+
 uint32_t life_step(struct life *life, const struct life_seen *seen,
 		   struct life_action *ret_action)
 {
@@ -677,10 +692,7 @@ uint32_t life_step(struct life *life, const struct life_seen *seen,
 		for (uint32_t i = 0; i < life->plan->channel_count; i++)
 			life_channel_step(&st, i);
 	for (uint32_t i = 0; i < life->plan->shard_count; i++) {
-		if (life->shard[i].operator_restart) {
-			life->shard[i].operator_restart = 0;
-			life_kill(&st, i, LIFE_FAULT_OPERATOR);
-		}
+		life_asked_end(&st, i);
 		life_shard_step(&st, i);
 	}
 	return st.count;
@@ -726,9 +738,18 @@ void life_restart(struct life *life, uint32_t shard)
 	sh->backoff = 0;
 	sh->restart_at = 0;
 	if (life_up(life, shard) || sh->phase == LIFE_STARTING)
-		sh->operator_restart = 1;
+		sh->asked_end = LIFE_FAULT_OPERATOR;
 	else
 		sh->phase = LIFE_DECLARED;
+}
+
+void life_fault(struct life *life, uint32_t shard, uint32_t reason)
+{
+	struct life_shard *sh = &life->shard[shard];
+
+	if (sh->asked_end == LIFE_FAULT_NONE &&
+	    (life_up(life, shard) || sh->phase == LIFE_STARTING))
+		sh->asked_end = reason;
 }
 
 void life_stop(struct life *life)
@@ -751,6 +772,7 @@ const char *life_fault_name(uint32_t fault)
 	static const char names[][24] = {
 		"none",	   "signal",	"fatal exit", "stuck",		"starved", "stopped by a signal",
 		"too slow", "late answer", "start too long", "operator", "held frames too long",
+		"deviates from the plan",
 	};
 
 	return fault < sizeof(names) / sizeof(names[0]) ? names[fault] : "unknown";

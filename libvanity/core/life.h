@@ -82,6 +82,7 @@ enum life_fault {
 	LIFE_FAULT_START = 8, /* not ready within LIFE_START_NS */
 	LIFE_FAULT_OPERATOR = 9, /* vanityctl restart */
 	LIFE_FAULT_HOLDER = 10, /* held frames of a dead owner for too long */
+	LIFE_FAULT_DEVIATES = 11, /* has other rights than the plan says; the host saw it */
 };
 
 enum life_verdict {
@@ -180,7 +181,7 @@ struct life_shard {
 	uint64_t heartbeat, heartbeat_ns; /* last seen to move */
 	uint64_t voluntary, involuntary, cpu_ns; /* at the last look */
 	uint32_t looked; /* the two above are valid for this heartbeat */
-	uint32_t operator_restart; /* life_restart() was called on a living shard */
+	uint32_t asked_end; /* enum life_fault: life_restart() or life_fault() of a living shard */
 };
 
 struct life_end {
@@ -244,6 +245,12 @@ uint32_t life_busy(const struct life *life);
 
 /** life_restart() - the operator wants a shard restarted: HELD and STOPPED ones too */
 void life_restart(struct life *life, uint32_t shard);
+
+/**
+ * life_fault() - the host saw a fault of a living shard that the policy cannot see
+ * @reason: enum life_fault; the shard is ended and restarted as after any other fault
+ */
+void life_fault(struct life *life, uint32_t shard, uint32_t reason);
 
 /** life_stop() - stop the whole system: no restarts; stop orders, then kills after 1 s */
 void life_stop(struct life *life);

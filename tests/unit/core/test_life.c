@@ -753,6 +753,25 @@ static void an_operators_restart_of_a_running_shard_is_no_fault_of_its(void **st
 	paper_free(p);
 }
 
+static void a_fault_that_the_host_saw_ends_a_shard_and_counts(void **state)
+{
+	struct paper *p = paper_running(&three);
+
+	(void)state;
+	life_fault(p->life, 1, LIFE_FAULT_DEVIATES);
+	paper_run(p, 10);
+	assert_true(paper_open(p));
+	assert_int_equal(p->s[1].starts, 2);
+	assert_int_equal(p->s[1].kill_reason, LIFE_FAULT_DEVIATES);
+	/* Against the intensity, unlike an operator's wish. */
+	for (uint32_t i = 0; i < 40 && p->told[LIFE_EVENT_BACKOFF] == 0; i++) {
+		life_fault(p->life, 1, LIFE_FAULT_DEVIATES);
+		paper_run(p, 10);
+	}
+	assert_int_equal(p->told[LIFE_EVENT_BACKOFF], 1);
+	paper_free(p);
+}
+
 static void stop_orders_all_and_kills_who_stays(void **state)
 {
 	struct paper *p = paper_running(&three);
@@ -987,10 +1006,10 @@ static void every_phase_and_fault_has_a_name(void **state)
 	(void)state;
 	for (uint32_t i = 0; i <= LIFE_STOPPED; i++)
 		assert_string_not_equal(life_phase_name(i), "unknown");
-	for (uint32_t i = 0; i <= LIFE_FAULT_HOLDER; i++)
+	for (uint32_t i = 0; i <= LIFE_FAULT_DEVIATES; i++)
 		assert_string_not_equal(life_fault_name(i), "unknown");
 	assert_string_equal(life_phase_name(LIFE_STOPPED + 1), "unknown");
-	assert_string_equal(life_fault_name(LIFE_FAULT_HOLDER + 1), "unknown");
+	assert_string_equal(life_fault_name(LIFE_FAULT_DEVIATES + 1), "unknown");
 }
 
 int main(void)
@@ -1016,6 +1035,7 @@ int main(void)
 		cmocka_unit_test(then_stop_stops_the_system),
 		cmocka_unit_test(on_decides_who_is_restarted),
 		cmocka_unit_test(an_operators_restart_of_a_running_shard_is_no_fault_of_its),
+		cmocka_unit_test(a_fault_that_the_host_saw_ends_a_shard_and_counts),
 		cmocka_unit_test(stop_orders_all_and_kills_who_stays),
 		cmocka_unit_test(a_shard_that_is_never_ready_is_killed_after_its_time),
 		cmocka_unit_test(a_new_host_goes_on_in_the_middle_of_every_step),

@@ -20,7 +20,8 @@
  *      ready     read                                   when every shard runs, or one cannot
  *      item      read    shard, generation              when that generation handled an item
  *      restart   act     shard                          when its successor runs
- *      verify    act                                    when the sums are known
+ *      verify    act     [access: true]                 when the sums, and what every shard can
+ *                                                       reach, are known; or the latter alone
  *      stop      act                                    when everything stopped; then the end
  *
  * What a client sends is a claim. A client that is slow, silent or wordy is dropped and never

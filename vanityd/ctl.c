@@ -25,13 +25,15 @@ static const char usage[] =
 	"  devices          what each is bound to, how, and for whom\n"
 	"  log [N]          the last N lines of the log (default 40)\n"
 	"  restart SHARD    end this generation, wait until the next one runs\n"
-	"  verify           freeze, compare the two ends of every channel, unfreeze\n"
+	"  verify           freeze, compare the two ends of every channel, unfreeze; then compare what\n"
+	"                   every shard can reach with the plan. With --access only that: no freeze\n"
 	"\n"
 	"  -s, --system SYSTEM   which one, when several run here\n"
 	"  --json                print the document\n"
 	"\n"
 	"Groups: vanity may read, vanity-ops and root may act. Exit codes: 0 ok, 1 failed, 2 usage,\n"
-	"5 not running, 6 denied, 7 timeout, 8 degraded.\n";
+	"5 not running, 6 denied, 7 timeout, 8 degraded. verify: 1 when a shard can reach other things\n"
+	"than planned, 8 when the sums are not exact.\n";
 
 static int print_status(json_t *result, int json)
 {
@@ -85,13 +87,21 @@ static int print_restart(json_t *result, int json)
 	return EXIT_OK;
 }
 
-static int print_sums(json_t *result, int json)
+/* The sums with "access" in them, or that alone. */
+static int print_verify(json_t *result, int json)
 {
+	const json_t *exact = json_object_get(result, "exact");
+	const json_t *access = exact != NULL ? json_object_get(result, "access") : result;
+
 	if (json)
 		report_json(stdout, result);
-	else
+	if (!json && exact != NULL)
 		report_sums_text(stdout, result);
-	return json_is_true(json_object_get(result, "exact")) ? EXIT_OK : EXIT_DEGRADED;
+	if (!json)
+		report_access_text(stdout, access);
+	if (!json_is_true(json_object_get(access, "as_planned")))
+		return EXIT_FAILED;
+	return exact == NULL || json_is_true(exact) ? EXIT_OK : EXIT_DEGRADED;
 }
 
 enum argument { ARGUMENT_NONE, ARGUMENT_LINES, ARGUMENT_SHARD, ARGUMENT_ANY_SHARD };
@@ -103,7 +113,7 @@ static const struct verb {
 } verb_table[] = {
 	{ "status", ARGUMENT_ANY_SHARD, print_status }, { "stats", ARGUMENT_ANY_SHARD, print_stats },
 	{ "log", ARGUMENT_LINES, print_log },		{ "restart", ARGUMENT_SHARD, print_restart },
-	{ "verify", ARGUMENT_NONE, print_sums },	{ "devices", ARGUMENT_NONE, print_devices },
+	{ "verify", ARGUMENT_NONE, print_verify },	{ "devices", ARGUMENT_NONE, print_devices },
 };
 
 /* Of the blueprint, and not in this build. */
@@ -190,12 +200,13 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = { { "system", required_argument, NULL, 's' },
 						 { "json", no_argument, NULL, 'j' },
+						 { "access", no_argument, NULL, 'a' },
 						 { "help", no_argument, NULL, 'h' },
 						 { NULL, 0, NULL, 0 } };
 	char system[PATHS_BYTES], control[PATHS_BYTES];
 	const char *wish = NULL;
 	const struct verb *verb;
-	int json = 0, option, fd, error, result;
+	int json = 0, access = 0, option, fd, error, result;
 	json_t *request, *answer = NULL;
 
 	while ((option = getopt_long(argc, argv, "hs:", options, NULL)) != -1) {
@@ -206,6 +217,7 @@ int main(int argc, char **argv)
 		if (option == 's')
 			wish = optarg;
 		json |= option == 'j';
+		access |= option == 'a';
 		if (option == '?') {
 			fputs(usage, stderr);
 			return EXIT_USAGE;
@@ -219,10 +231,13 @@ int main(int argc, char **argv)
 	if (verb == NULL)
 		return EXIT_USAGE;
 	request = request_new(verb, argc - optind, argv + optind);
-	if (request == NULL) {
+	if (request == NULL || (access && strcmp(verb->name, "verify") != 0)) {
+		json_decref(request);
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
+	if (access)
+		json_object_set_new(request, "access", json_true());
 	result = systems_choose(wish, system, control);
 	if (result != EXIT_OK)
 		goto out;

@@ -130,6 +130,7 @@ static int daemon_turn(struct daemon *d)
 	actions = life_step(&d->life, &d->seen, d->action);
 	daemon_act(d, actions);
 	sums_step(d);
+	access_step(d);
 	daemon_jobs(d);
 	control_serve(d->control, daemon_now_ns());
 	if (!life_busy(&d->life)) {

@@ -58,15 +58,27 @@ enum port_count {
 };
 extern const char *const port_count_name[PORT_COUNTS];
 
+#define DAEMON_NAMESPACES 7u /* net ipc uts cgroup mnt pid user */
+#define DEVIATIONS_KEPT 8u /* the log has them all */
+
+/* Something that is not as planned. */
+struct deviation {
+	char thing[128], expected[64], found[112];
+};
+
 /* What the keeper says of a living generation, as its raw facts show it. */
 struct facts {
 	uint32_t generation; /* 0: none yet */
 	uint32_t seccomp_mode, seccomp_filters, no_new_privs;
-	uint64_t capabilities; /* effective and permitted, or-ed */
-	int32_t core_first, core_last; /* affinity, -1 unknown */
+	uint64_t capabilities; /* all five sets, or-ed */
 	uint64_t image_base; /* 0 unknown */
 	uint32_t huge_regions;
+	uint32_t mappings, descriptors; /* that were compared */
+	uint32_t uid_compared, cores_compared; /* 0: this system gives it none of its own */
+	uint64_t ns[DAEMON_NAMESPACES];
 	uint32_t deviations; /* from the plan */
+	uint32_t faults; /* those among them that give it more */
+	struct deviation deviation[DEVIATIONS_KEPT];
 };
 
 struct crash {
@@ -106,6 +118,9 @@ struct daemon_shard {
 	uint64_t ready_ns; /* when this generation was first seen running */
 	struct facts facts;
 	uint32_t facts_asked; /* generation */
+	uint32_t facts_pending; /* the keeper's answer is to come */
+	uint32_t facts_steady; /* it was ready when they were asked for */
+	uint64_t access_asked, access_judged; /* rounds of daemon_verify.c */
 	struct crash crash;
 
 	/* Sums over dead generations, from the time this daemon watches. */
@@ -141,11 +156,13 @@ struct daemon_device {
 
 /* What an operator waits for; one a client. */
 struct job {
-	enum job_kind { JOB_NONE, JOB_READY, JOB_ITEM, JOB_RESTART, JOB_LOG, JOB_SUMS } kind;
+	enum job_kind {
+		JOB_NONE, JOB_READY, JOB_ITEM, JOB_RESTART, JOB_LOG, JOB_SUMS, JOB_VERIFY, JOB_ACCESS
+	} kind;
 	uint32_t shard;
 	uint32_t generation;
 	uint64_t deadline_ns;
-	uint64_t since; /* log lines */
+	uint64_t since; /* log lines; or the round of access to wait for, 0 none yet */
 	struct control_client *client;
 };
 
@@ -157,6 +174,15 @@ struct sums {
 	uint64_t deadline_ns, asked_ns;
 	uint32_t rounds;
 	json_t *result;
+};
+
+/* The access matrix compared with the plan; see daemon_verify.c. */
+struct access {
+	uint64_t round, done; /* equal: none is under way */
+	uint32_t again; /* one more after it */
+	uint64_t deadline_ns;
+	uint32_t shards, mappings, descriptors, uids, cores;
+	json_t *differs, *result;
 };
 
 struct daemon {
@@ -186,6 +212,7 @@ struct daemon {
 	struct control *control;
 	struct job job[CONTROL_CLIENTS_MAX];
 	struct sums sums;
+	struct access access;
 	uint32_t facts_outstanding;
 
 	struct {
@@ -235,8 +262,15 @@ void cell_text(const wire_u64 *words, char ret_bytes[CELL_WORDS_BYTES + 1]);
 
 /* daemon_adopt.c */
 int daemon_adopt(struct daemon *d);
+
+/* daemon_access.c */
 int facts_ask(struct daemon *d, uint32_t shard); /* 1: an answer is to come */
 void facts_take(struct daemon *d, uint32_t shard, uint32_t generation, int fd);
+
+/* daemon_verify.c */
+uint64_t access_start(struct daemon *d); /* the round to wait for */
+void access_step(struct daemon *d);
+void access_collect(struct daemon *d, uint32_t shard); /* its facts were judged */
 
 /* daemon_sums.c */
 void sums_start(struct daemon *d, uint32_t stop);

@@ -217,8 +217,9 @@ static int parcel_handle(struct daemon *d, struct parcel *parcel)
 		shard_ended(d, m);
 		return 0;
 	case KEEPER_FACTS_ARE:
-		if (d->facts_outstanding > 0)
+		if (d->shard[m->shard].facts_pending)
 			d->facts_outstanding--;
+		d->shard[m->shard].facts_pending = 0;
 		if (parcel->fd_count >= 1)
 			facts_take(d, m->shard, m->generation, parcel->fd[0]);
 		return 0;

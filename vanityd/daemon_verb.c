@@ -143,8 +143,11 @@ static void verb_restart(struct daemon *d, struct control_client *client, const 
 
 static void verb_verify(struct daemon *d, struct control_client *client, const json_t *request)
 {
-	(void)request;
-	job_start(d, client, JOB_SUMS, SUMS_JOB_TIMEOUT_NS);
+	if (json_is_true(json_object_get(request, "access"))) {
+		job_start(d, client, JOB_ACCESS, SUMS_JOB_TIMEOUT_NS)->since = access_start(d);
+		return;
+	}
+	job_start(d, client, JOB_VERIFY, SUMS_JOB_TIMEOUT_NS);
 	sums_start(d, 0);
 }
 
@@ -286,6 +289,31 @@ static void job_sums(struct daemon *d, struct job *job)
 	job_answer(job, EXIT_OK, NULL, json_incref(result));
 }
 
+static void job_access(struct daemon *d, struct job *job)
+{
+	if (d->access.done >= job->since)
+		job_answer(job, EXIT_OK, NULL, json_incref(d->access.result));
+}
+
+/* The sums first: when they are known all shards are up, and nothing is frozen any more. */
+static void job_verify(struct daemon *d, struct job *job)
+{
+	json_t *result;
+
+	if (d->sums.stop) {
+		job_answer(job, EXIT_FAILED, "the system is being stopped", NULL);
+		return;
+	}
+	if (job->since == 0 && d->sums.state == SUMS_IDLE)
+		job->since = access_start(d);
+	if (job->since == 0 || d->access.done < job->since || d->sums.result == NULL)
+		return;
+	result = json_copy(d->sums.result);
+	json_object_set_new(result, "schema", json_string("vanity.verify/1"));
+	json_object_set(result, "access", d->access.result);
+	job_answer(job, EXIT_OK, NULL, result);
+}
+
 static void job_step(struct daemon *d, struct job *job)
 {
 	switch (job->kind) {
@@ -300,6 +328,12 @@ static void job_step(struct daemon *d, struct job *job)
 		break;
 	case JOB_SUMS:
 		job_sums(d, job);
+		break;
+	case JOB_VERIFY:
+		job_verify(d, job);
+		break;
+	case JOB_ACCESS:
+		job_access(d, job);
 		break;
 	case JOB_LOG:
 		if (d->log.count > job->since) {

@@ -6,8 +6,16 @@
  *
  *      == status     /proc/PID/status whole: Uid, Cap*, NoNewPrivs, Seccomp, Seccomp_filters,
  *                    Cpus_allowed_list, NSpid, ...
+ *      == keeper     the same of the keeper, from whom it inherited what is not its own
+ *      == planned    numbers, a line each: "uid N" where it has one of its own, "cores WORD..."
+ *                    where it is pinned and shares cores, "core N" where it has its own
+ *      == files      what the plan gives it, "NUMBER MAJOR MINOR INODE" by its number as a
+ *                    descriptor at the start (core/bind.h), the image last
+ *      == ns         a line a namespace: "KIND ITS PLANNED KEEPERS"
+ *      == fd         one line a descriptor: "NUMBER MARK TARGET", as /proc/PID/fd has them; MARK
+ *                    is = for the very same open file as planned at that number, ! for another
+ *                    one, ? where this kernel cannot tell
  *      == maps       /proc/PID/maps whole
- *      == fd         one line a descriptor: "NUMBER TARGET", as /proc/PID/fd has them
  *      == end        nothing was cut off
  *
  * A shard that does not live gives "== end" alone. vanityd cannot read these itself: the processes
@@ -18,10 +26,17 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
+
+#include <linux/kcmp.h>
+
+#include "setup.h"
 
 #define BUFFER_BYTES 16384u
 #define TEXT_BYTES_MAX (4u << 20) /* 256 ports have about 600 lines of maps */
@@ -90,7 +105,39 @@ static int copy(int proc, const char *name, int to)
 	return error;
 }
 
-static int descriptors(int proc, int to)
+/* Numbers and a newline; @words before them. */
+static int say_numbers(int to, const char *words, const uint64_t *number, uint32_t count)
+{
+	int error = say(to, words);
+
+	for (uint32_t i = 0; i < count && error == 0; i++) {
+		char digits[24];
+
+		error = say(to, " ");
+		error = error ? error : say(to, keeper_number(digits + sizeof(digits) - 1, number[i]));
+	}
+	return error ? error : say(to, "\n");
+}
+
+/* Return: ret_target, "?" when there is nothing. */
+static const char *target(int dir, const char *name, char ret_target[256])
+{
+	ssize_t length = readlinkat(dir, name, ret_target, 255);
+
+	strcpy(ret_target + (length > 0 ? length : 0), length > 0 ? "" : "?");
+	return ret_target;
+}
+
+static const char *mark(const struct keeper *k, uint32_t shard, const char *name)
+{
+	unsigned long at = strtoul(name, NULL, 10);
+	int fd = keeper_planned_fd(k, shard, (uint32_t)at);
+	long result = fd < 0 ? 1 : syscall(SYS_kcmp, getpid(), k->shard[shard].pid, KCMP_FILE, fd, at);
+
+	return result == 0 ? " = " : result > 0 ? " ! " : " ? ";
+}
+
+static int descriptors(const struct keeper *k, uint32_t shard, int proc, int to)
 {
 	static char buffer[BUFFER_BYTES];
 	int dir = openat(proc, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC), error = 0;
@@ -104,33 +151,99 @@ static int descriptors(int proc, int to)
 			break;
 		for (long at = 0; at < n && error == 0;) {
 			const struct dirent64 *d = (const void *)(buffer + at);
-			char target[256];
-			ssize_t length;
+			char words[256];
 
 			at += d->d_reclen;
 			if (d->d_name[0] == '.')
 				continue;
-			length = readlinkat(dir, d->d_name, target, sizeof(target) - 2);
-			target[length > 0 ? length : 0] = '\n';
-			target[length > 0 ? length + 1 : 1] = '\0';
 			error = say(to, d->d_name);
-			error = error ? error : say(to, " ");
-			error = error ? error : say(to, target);
+			error = error ? error : say(to, mark(k, shard, d->d_name));
+			error = error ? error : say(to, target(dir, d->d_name, words));
+			error = error ? error : say(to, "\n");
 		}
 	}
 	close(dir);
 	return error;
 }
 
-static int sections(int proc, int to)
+static int planned(const struct keeper *k, uint32_t shard, int to)
 {
-	int error = say(to, "== status\n");
+	const struct plan_shard *p = &k->plan->shard[shard];
+	uint64_t uid = k->hand->shard_uid + shard, core = p->core;
+	int error = 0;
+
+	if ((k->inactive >> SETUP_INACTIVE_OWN_UID & 1) == 0)
+		error = say_numbers(to, "uid", &uid, 1);
+	if (error != 0 || (k->inactive >> SETUP_INACTIVE_PINNING & 1) != 0)
+		return error;
+	if (!p->shared)
+		return say_numbers(to, "core", &core, 1);
+	return say_numbers(to, "cores", k->hand->affinity_shared, KEEPER_CORES_MAX / 64);
+}
+
+static int files(const struct keeper *k, uint32_t shard, int to)
+{
+	int error = 0, fd;
+
+	for (uint32_t at = BIND_FD_BLOCK; error == 0; at++) {
+		char digits[24];
+		struct stat st;
+
+		fd = keeper_planned_fd(k, shard, at);
+		if (fd < 0)
+			break;
+		if (fstat(fd, &st) != 0)
+			return -errno;
+		error = say_numbers(to, keeper_number(digits + sizeof(digits) - 1, at),
+				    (uint64_t[]){ major(st.st_dev), minor(st.st_dev), st.st_ino }, 3);
+	}
+	return error;
+}
+
+/* In keeper_namespace_kind's order, then two that have no planned descriptor. */
+static int namespaces(const struct keeper *k, uint32_t shard, int proc, int self, int to)
+{
+	static const char *const kind[] = { "net", "ipc", "uts", "cgroup", "mnt", "pid", "user" };
+	int first = keeper_fd_shard(k->plan, shard) + KEEPER_SHARD_NS, error = 0;
+
+	for (uint32_t i = 0; i < sizeof(kind) / sizeof(kind[0]) && error == 0; i++) {
+		char digits[24], path[32] = "ns/", fd[32] = "fd/", words[256];
+
+		strcat(path, kind[i]);
+		strcat(fd, keeper_number(digits + sizeof(digits) - 1, (unsigned long)first + i));
+		error = say(to, kind[i]);
+		error = error ? error : say(to, " ");
+		error = error ? error : say(to, target(proc, path, words));
+		error = error ? error : say(to, " ");
+		error = error ? error : say(to, target(self, i < KEEPER_NAMESPACES ? fd : "", words));
+		error = error ? error : say(to, " ");
+		error = error ? error : say(to, target(self, path, words));
+		error = error ? error : say(to, "\n");
+	}
+	return error;
+}
+
+static int sections(const struct keeper *k, uint32_t shard, int proc, int to)
+{
+	int self = open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int error = self < 0 ? -errno : say(to, "== status\n");
 
 	error = error ? error : copy(proc, "status", to);
+	error = error ? error : say(to, "== keeper\n");
+	error = error ? error : copy(self, "status", to);
+	error = error ? error : say(to, "== planned\n");
+	error = error ? error : planned(k, shard, to);
+	error = error ? error : say(to, "== files\n");
+	error = error ? error : files(k, shard, to);
+	error = error ? error : say(to, "== ns\n");
+	error = error ? error : namespaces(k, shard, proc, self, to);
+	error = error ? error : say(to, "== fd\n");
+	error = error ? error : descriptors(k, shard, proc, to);
 	error = error ? error : say(to, "== maps\n");
 	error = error ? error : copy(proc, "maps", to);
-	error = error ? error : say(to, "== fd\n");
-	return error ? error : descriptors(proc, to);
+	if (self >= 0)
+		close(self);
+	return error;
 }
 
 int keeper_facts(const struct keeper *k, uint32_t shard)
@@ -148,7 +261,7 @@ int keeper_facts(const struct keeper *k, uint32_t shard)
 		/* The folder stays that process': a number that was used again is not followed. */
 		proc = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (proc >= 0) {
-			error = sections(proc, to);
+			error = sections(k, shard, proc, to);
 			close(proc);
 		}
 	}

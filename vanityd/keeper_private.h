@@ -71,6 +71,7 @@ int keeper_daemon_start(struct keeper *k);
 int keeper_netdev_start(struct keeper *k);
 long keeper_go_first(void); /* before the shards, where they share a core. Return: 0 */
 const char *keeper_step(uint32_t n); /* name of a shard's step */
+int keeper_planned_fd(const struct keeper *k, uint32_t shard, uint32_t at);
 
 /* keeper_facts.c */
 int keeper_facts(const struct keeper *k, uint32_t shard); /* memfd, or -errno */

@@ -407,38 +407,48 @@ static pid_t child_clone(struct child *c, uint64_t flags, int *ret_pidfd)
 	return (pid_t)pid;
 }
 
+/* Which of our descriptors a starting shard has at a number (core/bind.h), its image last; -1: none. */
+int keeper_planned_fd(const struct keeper *k, uint32_t shard, uint32_t at)
+{
+	const struct bind *b = k->shard[shard].bind;
+	const struct bind_grant *grant = bind_grants(b);
+	int own = keeper_fd_shard(k->plan, shard);
+
+	if (at == BIND_FD_BLOCK)
+		return own + KEEPER_SHARD_BIND;
+	if (at == BIND_FD_EVENT)
+		return own + KEEPER_SHARD_EVENT;
+	if (at == BIND_FD_CONFIG)
+		return own + KEEPER_SHARD_CONFIG;
+	if (at >= BIND_FD_NEIGHBOURS && at < bind_fd_grants(b))
+		return keeper_fd_shard(k->plan, bind_neighbours(b)[at - BIND_FD_NEIGHBOURS].shard) +
+		       KEEPER_SHARD_EVENT;
+	for (uint32_t i = 0; i < b->grant_count; i++) {
+		if (grant[i].keeps_fd && grant[i].fd == at)
+			return keeper_fd_device(k->plan, grant[i].device) + KEEPER_DEVICE_KEEP;
+		if (at == bind_fd_facts(b) + i)
+			return keeper_fd_device(k->plan, grant[i].device) + KEEPER_DEVICE_FACTS;
+	}
+	if (at >= bind_fd_regions(b) && at < bind_fd_facts(b)) {
+		const struct bind_region *r = &bind_regions(b)[at - bind_fd_regions(b)];
+		uint32_t right = KEEPER_LEAVES_OUT(k, shard, LEAVE_READ_ONLY) ? PLAN_RW : r->right;
+
+		return keeper_fd_region(r->region, right);
+	}
+	return at == bind_fd_facts(b) + b->grant_count ? own + KEEPER_SHARD_IMAGE : -1;
+}
+
 /* Its descriptors, in the order core/bind.h promises, then what it needs up to exec. */
 static int shard_place(const struct keeper *k, struct child *c)
 {
-	const struct keeper_shard *s = c->s;
-	const struct bind_grant *grant = bind_grants(s->bind);
-	int own = keeper_fd_shard(k->plan, c->shard), error;
-	int at = BIND_FD_NEIGHBOURS;
+	int own = keeper_fd_shard(k->plan, c->shard), error = 0;
+	int at = BIND_FD_BLOCK;
 
-	error = place(own + KEEPER_SHARD_BIND, BIND_FD_BLOCK, 0);
-	error = error ? error : place(own + KEEPER_SHARD_EVENT, BIND_FD_EVENT, 0);
-	error = error ? error : place(own + KEEPER_SHARD_CONFIG, BIND_FD_CONFIG, 0);
-	for (uint32_t i = 0; i < s->bind->neighbour_count && error == 0; i++)
-		error = place(keeper_fd_shard(k->plan, bind_neighbours(s->bind)[i].shard) +
-				      KEEPER_SHARD_EVENT,
-			      at++, 0);
-	for (uint32_t i = 0; i < s->bind->grant_count && error == 0; i++)
-		if (grant[i].keeps_fd)
-			error = place(keeper_fd_device(k->plan, grant[i].device) +
-					      KEEPER_DEVICE_KEEP,
-				      at++, 0);
-	for (uint32_t i = 0; i < s->bind->region_count && error == 0; i++) {
-		const struct bind_region *r = &bind_regions(s->bind)[i];
-		uint32_t right = KEEPER_LEAVES_OUT(k, c->shard, LEAVE_READ_ONLY) ? PLAN_RW : r->right;
-
-		error = place(keeper_fd_region(r->region, right), at++, 0);
-	}
-	for (uint32_t i = 0; i < s->bind->grant_count && error == 0; i++)
-		error = place(keeper_fd_device(k->plan, grant[i].device) + KEEPER_DEVICE_FACTS,
-			      at++, 0);
-	c->fd_end = (uint32_t)at;
-	c->image_fd = at;
-	error = error ? error : place(own + KEEPER_SHARD_IMAGE, at++, O_CLOEXEC);
+	c->image_fd = (int)(bind_fd_facts(c->s->bind) + c->s->bind->grant_count);
+	c->fd_end = (uint32_t)c->image_fd;
+	for (; at <= c->image_fd && error == 0; at++)
+		error = place(keeper_planned_fd(k, c->shard, (uint32_t)at), at,
+			      at == c->image_fd ? O_CLOEXEC : 0);
 	c->ns_fd = at;
 	for (uint32_t i = 0; i < KEEPER_NAMESPACES && error == 0; i++)
 		error = place(own + KEEPER_SHARD_NS + (int)i, at++, O_CLOEXEC);

@@ -16,6 +16,7 @@ void report_devices_text(FILE *out, const json_t *devices); /* a list of status,
 void report_shard_text(FILE *out, const json_t *shard);
 void report_stats_text(FILE *out, const json_t *stats);
 void report_sums_text(FILE *out, const json_t *sums);
+void report_access_text(FILE *out, const json_t *access);
 
 /* The whole document on one line and indented alike for every verb, with a newline. */
 void report_json(FILE *out, const json_t *document);

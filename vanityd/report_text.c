@@ -284,3 +284,24 @@ void report_sums_text(FILE *out, const json_t *sums)
 	fprintf(out, "sums: %s%s%s\n", exact ? GREEN(out) : RED(out), exact ? "exact" : "NOT EXACT",
 		PLAIN(out));
 }
+
+void report_access_text(FILE *out, const json_t *access)
+{
+	const json_t *differs = json_object_get(access, "differs");
+	int planned = json_is_true(json_object_get(access, "as_planned"));
+	const json_t *d;
+	size_t i;
+
+	json_array_foreach((json_t *)differs, i, d)
+		fprintf(out, "%sdiffers: %s.%lld: %s: expected %s, found %s%s\n", RED(out),
+			report_text(d, "shard"), report_number(d, "generation"),
+			report_text(d, "thing"), report_text(d, "expected"),
+			report_text(d, "found"), PLAIN(out));
+	fprintf(out, "access: %s%s%s; %lld shards, %lld mappings, %lld descriptors%s%s\n",
+		planned ? GREEN(out) : RED(out), planned ? "as planned" : "NOT AS PLANNED", PLAIN(out),
+		report_number(access, "shards"), report_number(access, "mappings"),
+		report_number(access, "descriptors"),
+		json_is_true(json_object_get(access, "uids_compared")) ? "" :
+									 "; no uids of their own",
+		json_is_true(json_object_get(access, "cores_compared")) ? "" : "; cores not planned");
+}

@@ -554,8 +554,8 @@ static void a_parked_shard_holds_nothing_but_its_eventfds(void)
 	/* Its own bell and that of its one neighbour. */
 	check(lines(text, "\n== fd\n") == 2, "%d descriptors: %s", lines(text, "\n== fd\n"),
 	      strstr(text, "== fd"));
-	check(strstr(text, "\n4 anon_inode:[eventfd]\n") != NULL &&
-		      strstr(text, "\n6 anon_inode:[eventfd]\n") != NULL,
+	check(strstr(text, "\n4 = anon_inode:[eventfd]\n") != NULL &&
+		      strstr(text, "\n6 = anon_inode:[eventfd]\n") != NULL,
 	      "descriptors: %s", strstr(text, "== fd"));
 	status_is(text, "Seccomp_filters", "1");
 	/* The pool is written by its owner and read by its neighbour. */

@@ -27,28 +27,34 @@ uint64_t system_now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
 }
 
+json_t *system_request(const struct system *s, json_t *request)
+{
+	const char *verb = json_string_value(json_object_get(request, "verb"));
+	json_t *answer = NULL;
+	int fd = control_connect(s->control), error = fd;
+
+	if (fd >= 0) {
+		error = control_ask(fd, request, -1, ASK_TIMEOUT_MS, &answer);
+		close(fd);
+	}
+	if (error < 0)
+		fprintf(stderr, "%s: no answer at %s: %s\n", verb, s->control, strerror(-error));
+	json_decref(request);
+	return error < 0 ? NULL : answer;
+}
+
 json_t *system_ask(const struct system *s, const char *verb, const char *shard,
 		   uint32_t generation)
 {
-	json_t *request = json_pack("{s:s}", "verb", verb), *answer = NULL, *result = NULL;
-	int fd = control_connect(s->control), error;
+	json_t *request = json_pack("{s:s}", "verb", verb), *answer, *result = NULL;
 
 	if (shard)
 		json_object_set_new(request, "shard", json_string(shard));
 	if (generation)
 		json_object_set_new(request, "generation", json_integer(generation));
-	if (fd < 0) {
-		fprintf(stderr, "%s: nobody answers at %s: %s\n", verb, s->control, strerror(-fd));
-		json_decref(request);
+	answer = system_request(s, request);
+	if (answer == NULL)
 		return NULL;
-	}
-	error = control_ask(fd, request, -1, ASK_TIMEOUT_MS, &answer);
-	close(fd);
-	json_decref(request);
-	if (error != 0) {
-		fprintf(stderr, "%s: no answer: %s\n", verb, strerror(-error));
-		return NULL;
-	}
 	if (control_exit(answer) != 0)
 		fprintf(stderr, "%s: %s\n", verb, control_words(answer));
 	else

@@ -28,6 +28,9 @@ uint64_t system_now_ns(void);
 int system_run(struct system *s, const char *vanityd, const char *topology, const char *name,
 	       int dev);
 
+/* A request (stolen), as it is; Return: the whole answer (the caller's), or NULL. */
+json_t *system_request(const struct system *s, json_t *request);
+
 /* A request; Return: its result (the caller's), or NULL with words on stderr. */
 json_t *system_ask(const struct system *s, const char *verb, const char *shard,
 		   uint32_t generation);

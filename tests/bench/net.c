@@ -18,6 +18,7 @@
 #define REPETITIONS_MAX 64
 #define JOINED_TIMEOUT_MS 8000
 #define END_TIMEOUT_MS 5000
+#define FAILURES_MAX 3
 
 static const uint32_t lengths[] = { 64, 1514 };
 #define LENGTHS (sizeof(lengths) / sizeof(lengths[0]))
@@ -30,7 +31,7 @@ struct joiner {
 	const char *variant; /* of the topology's file name, or of testpmd's device arguments */
 	struct system system;
 	pid_t pid;
-	int keyboard, missing;
+	int keyboard, failures, missing;
 	int both_cores; /* one of its shards shares the hosts' core */
 	long huge_pages; /* there were so many before */
 
@@ -163,6 +164,7 @@ static int kernel_end(struct joiner *j)
 #define QUIET_LOOK_MS 100
 #define QUIET_WAIT_MS 20000
 #define QUIET_IDLE 0.95
+#define QUIET_TURNS_MAX 6
 
 /* Ticks that all cores had, and of them the idle ones. */
 static int cpu_ticks(unsigned long long *ret_all, unsigned long long *ret_idle)
@@ -241,6 +243,27 @@ static int turn(struct joiner *j, struct net_lab *lab, const struct net_options 
 	}
 	net_lab_unplug(lab);
 	return result;
+}
+
+/* A turn with a quiet moment before it and behind it, if there is one; it counts even if not. */
+static int quiet_turn(struct joiner *j, struct net_lab *lab, const struct net_options *o,
+		      int *disturbed)
+{
+	for (int i = 1;; i++) {
+		int was_quiet, n = j->n;
+
+		/* A single repetition tells that it works, not how fast it is. */
+		was_quiet = o->count > 1 && quiet(QUIET_WAIT_MS);
+		if (turn(j, lab, o) != 0)
+			return -1;
+		if (was_quiet && quiet(2 * QUIET_LOOK_MS))
+			return 0;
+		if (o->count == 1 || i == QUIET_TURNS_MAX) {
+			*disturbed += 1;
+			return 0;
+		}
+		j->n = n;
+	}
 }
 
 /* --- the table --------------------------------------------------------------------------------- */
@@ -376,12 +399,13 @@ int bench_net(const struct net_options *options)
 
 			if (j->missing || (only && !strstr(j->name, only)))
 				continue;
-			disturbed += !quiet(options->count > 1 ? QUIET_WAIT_MS : 0);
-			if (turn(j, &lab, options) == 0)
+			if (quiet_turn(j, &lab, options, &disturbed) == 0)
+				continue;
+			/* Another system may have had the core for a moment. */
+			if (++j->failures < FAILURES_MAX && options->count > 1)
 				continue;
 			fprintf(stderr, "net: %s: joins nothing here, left out\n", j->name);
 			j->missing = 1;
-			j->n = 0;
 			failed |= j->raise == vanity_raise;
 		}
 	}
@@ -389,6 +413,6 @@ int bench_net(const struct net_options *options)
 		wrong += joiner[i].wrong;
 	print_all(joiner, count, &joiner[3], &lab, options);
 	if (disturbed && !options->json)
-		printf("%d turns began while others used the machine\n", disturbed);
+		printf("%d of the turns beside other work on the machine\n", disturbed);
 	return failed || wrong != 0;
 }

@@ -7,6 +7,7 @@
 #define VANITYD_VERB_H
 
 int verb_check(int argc, char **argv);
+int verb_doctor(int argc, char **argv);
 int verb_fmt(int argc, char **argv);
 int verb_graph(int argc, char **argv);
 

@@ -39,24 +39,34 @@ static const char *entry_option(const struct bind *bind, const char *name)
 	return "";
 }
 
-/* The second generation: its cell is still the first one's. The mapping stays: no filter lets it
- * go. */
+/* No filter lets a mapping go, but one without rights may take its place. */
+static void forget(const void *at, uint64_t bytes)
+{
+	CALL_6(__NR_mmap, at, bytes, PROT_NONE,
+	       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+}
+
+/* The second generation: its cell is still the first one's. */
 static bool entry_wanted(const struct bind *bind)
 {
+	uint64_t bytes = bind_regions(bind)[BIND_CELL].bytes;
 	struct cell *cell;
+	bool wanted;
 	long at;
 
 	if (!attack_same(entry_option(bind, "when"), "entry"))
 		return false;
-	at = CALL_6(__NR_mmap, NULL, bind_regions(bind)[BIND_CELL].bytes, PROT_READ | PROT_WRITE,
-		    MAP_SHARED, bind_fd_regions(bind) + BIND_CELL, 0);
+	at = CALL_6(__NR_mmap, NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+		    bind_fd_regions(bind) + BIND_CELL, 0);
 	cell = (struct cell *)at;
-	if (call_failed(at) || wire_load(&cell->generation) != 1 ||
-	    wire_load(&cell->counter[ATTACK_LEFT]) != 0)
+	if (call_failed(at))
 		return false;
+	wanted = wire_load(&cell->generation) == 1 && wire_load(&cell->counter[ATTACK_LEFT]) == 0;
 	/* Who dies of it leaves the cell as it is: the next one shall not try again. */
-	wire_store(&cell->counter[ATTACK_LEFT], 1);
-	return true;
+	if (wanted)
+		wire_store(&cell->counter[ATTACK_LEFT], 1);
+	forget(cell, bytes);
+	return wanted;
 }
 
 static void entry(const struct bind *bind)
@@ -80,6 +90,8 @@ void __wrap_start_entry(const uint64_t *stack)
 
 	if (!call_failed(at) && entry_wanted(bind))
 		entry(bind);
+	if (!call_failed(at))
+		forget(bind, (uint64_t)bytes);
 	__real_start_entry(stack);
 }
 
@@ -99,6 +111,7 @@ static bool run(struct attacker *a, const char *name)
 
 	attack = attack != NULL ? attack : find(attack_memory, name);
 	attack = attack != NULL ? attack : find(attack_wire, name);
+	attack = attack != NULL ? attack : find(attack_sweep, name);
 	if (attack != NULL)
 		return attack->run(a);
 	if (attack_same(name, "descriptors"))
@@ -159,7 +172,9 @@ int vanity_main(struct vanity_shard *self)
 	struct carry *c = vanity_carry(self);
 	const char *name = vanity_option(self, "attack");
 	const char *when = vanity_option(self, "when");
-	bool second = vanity_generation(self) == 2 && name != NULL && when != NULL;
+	uint64_t last = vanity_option_u64(self, "last", 2);
+	bool second = vanity_generation(self) >= 2 && vanity_generation(self) <= last &&
+		      name != NULL && when != NULL;
 
 	if (second && attack_same(when, "entry") && early.tried)
 		finish(self, early.worked, early.detail);

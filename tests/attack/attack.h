@@ -63,6 +63,7 @@ struct attack {
 extern const struct attack attack_calls[];
 extern const struct attack attack_memory[];
 extern const struct attack attack_wire[];
+extern const struct attack attack_sweep[]; /* again in each generation, up to option `last` */
 
 bool attack_descriptors(struct attacker *a);
 bool attack_reopen(struct attacker *a);

@@ -102,19 +102,13 @@ static bool attack_execute(struct attacker *a)
 
 /* --- the search ---------------------------------------------------------------------------- */
 
-/* Both filters let it sleep: the kernel says EFAULT where the list of descriptors would be. */
+/* Both filters let it ring a neighbour: the kernel says EFAULT where the word to add would be. */
 static bool is_readable(uint64_t at)
 {
-	const long zero[2] = { 0, 0 };
-	long result = CALL_5(__NR_ppoll, at, 1, zero, NULL, 8);
-
-	return result != -14 /* EFAULT */;
+	return CALL_3(__NR_write, BIND_FD_NEIGHBOURS, at, 8) != -14 /* EFAULT */;
 }
 
-/*
- * Readable, and the victim's word stands there. Descriptors below 0 are skipped by ppoll and no
- * word of a canary is one, so that nothing is waited for.
- */
+/* Readable, and the victim's word stands there. */
 static bool is_victims(uint64_t at, uint64_t n)
 {
 	return is_readable(at) && *(const volatile uint64_t *)(uintptr_t)at == CANARY_OF(n);
@@ -151,9 +145,13 @@ static bool attack_search(struct attacker *a)
 	}
 	for (uint32_t i = 0; i < told->count; i++)
 		found += is_victims(told->address[i], i);
-	for (uint32_t i = 0; i < SEEDED_ADDRESSES; i++) {
+	/* A start has five seconds. */
+	for (uint32_t i = 0; i < (a->self->live ? SEEDED_ADDRESSES : SEEDED_ADDRESSES / 10); i++) {
 		uint64_t at = next_random(&state) & 0x7ffffffff000ull;
 
+		/* It takes longer than a watchdog's patience. */
+		if (i % 1000 == 0)
+			wire_store_release(&a->self->cell->heartbeat, ++a->self->beat);
 		/* What is readable there is its own: the canary's first word is searched for. */
 		for (uint32_t n = 0; n < told->count && is_readable(at); n++)
 			found += is_victims(at, n);

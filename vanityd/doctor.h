@@ -153,6 +153,9 @@ int look_folder(const struct doctor *d, const char *path,
 /* The value of a word of the kernel's command line, NULL when it is not there. */
 const char *look_boot(const struct doctor *d, const char *word, char ret[DOCTOR_LIST_BYTES]);
 
+/* Is a lock of setup_lock.c taken? Looked at for a moment, never made. Of this machine only. */
+int look_lock_held(const char *kind, const char *name);
+
 /* Appends to a text of a finding, up to its room. */
 void say(char *to, size_t room, const char *format, ...) __attribute__((format(printf, 3, 4)));
 #define EVIDENCE(f, ...) say((f)->evidence, sizeof((f)->evidence), __VA_ARGS__)

@@ -2,7 +2,6 @@
 /* doctor_cores.c: who else may run on the cores of shards, and how fast they are. */
 #include "doctor.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +31,30 @@ static int nowhere_else(const struct doctor *d)
 	return cores_count(&rest) == 0;
 }
 
+/* Cores of this plan that another running system has. */
+static void cores_taken(const struct doctor *d, struct doctor_finding *f)
+{
+	struct doctor_cores taken = { { 0 } };
+	char text[DOCTOR_LIST_BYTES];
+
+	if (look_lock_held("system", d->plan->system)) {
+		EVIDENCE(f, "; system %s runs now, on its own", d->plan->system);
+		return;
+	}
+	for (uint32_t i = 0; i < DOCTOR_CORES_MAX; i++) {
+		if (!cores_has(&d->wanted, i))
+			continue;
+		snprintf(text, sizeof(text), "%u", i);
+		if (look_lock_held("core", text))
+			cores_add(&taken, i);
+	}
+	if (cores_count(&taken) == 0)
+		return;
+	EVIDENCE(f, "; a running system has %s", cores_list(&taken, text, sizeof(text)));
+	FIX(f, "%sstop that system, or give the shards other cores", f->fix[0] != '\0' ? "; " : "");
+	look_judge(f, DOCTOR_REFUSED);
+}
+
 void check_cores(struct doctor *d, struct doctor_finding *f)
 {
 	struct doctor_cores missing = cores_without(&d->wanted, &d->online);
@@ -53,6 +76,8 @@ void check_cores(struct doctor *d, struct doctor_finding *f)
 		FIX(f, "one core: every shard is shared");
 		look_judge(f, DOCTOR_WARNING);
 	}
+	if (d->live && d->plan != NULL)
+		cores_taken(d, f);
 	look_can(d, CAN_CORES, cores_count(&missing) == 0 && wanted[0] != '\0',
 		 wanted[0] == '\0' ? "none to spare" : "%s", wanted);
 }

@@ -115,16 +115,14 @@ void check_xdp(struct doctor *d, struct doctor_finding *f)
 		f->verdict = DOCTOR_NOT_NEEDED;
 		return;
 	}
-	if (d->live) {
+	if (d->live && geteuid() == 0) {
 		able = xdp_ask(f);
 		if (!able)
 			look_judge(f, d->plan != NULL ? DOCTOR_REFUSED : DOCTOR_WARNING);
-		look_can(d, CAN_XDP, able && geteuid() == 0, "%s",
-			 !able            ? "refused by the kernel"
-			 : geteuid() == 0 ? "with root"
-					  : "as root only");
+		look_can(d, CAN_XDP, able, "%s", able ? "by root" : "refused by the kernel");
 	} else {
-		EVIDENCE(f, "only the kernel itself tells");
+		EVIDENCE(f,
+			 d->live ? "is root's alone: ask as root" : "only the kernel itself tells");
 		look_judge(f, DOCTOR_UNJUDGED);
 	}
 	if (look_number(d, jit, 1) == 0) {

@@ -94,6 +94,33 @@ static int journal_open(const char *folder)
 	return -1;
 }
 
+/*
+ * A system that owns cores has moved others away from them, and will put back what it found. What
+ * one writes down as it was would be what the other has made of it.
+ * Return: EXIT_OK; else said.
+ */
+static int permitted(const struct doctor *d, const char *what)
+{
+	char name[16], words[96];
+
+	if (!d->live)
+		return EXIT_OK;
+	if (geteuid() != 0) {
+		snprintf(words, sizeof(words), "%s changes the machine: it takes root", what);
+		complain(words, "");
+		return EXIT_DENIED;
+	}
+	for (uint32_t i = 0; i < DOCTOR_CORES_MAX; i++) {
+		snprintf(name, sizeof(name), "%u", i);
+		if (!look_lock_held("core", name))
+			continue;
+		snprintf(words, sizeof(words), "%s: a running system has core %u", what, i);
+		complain(words, "stop it first");
+		return EXIT_MACHINE;
+	}
+	return EXIT_OK;
+}
+
 /* Only one doctor at a time. Return: a descriptor; -1, said; -2 where there is nothing to lock. */
 static int lock_take(const struct doctor *d)
 {
@@ -178,10 +205,9 @@ int doctor_fix(struct doctor *d, uint32_t *ret_changed)
 	int lock, result, fresh;
 
 	*ret_changed = 0;
-	if (d->live && geteuid() != 0) {
-		complain("--fix changes the machine: it takes root", "");
-		return EXIT_DENIED;
-	}
+	result = permitted(d, "--fix");
+	if (result != EXIT_OK)
+		return result;
 	if (d->change_count == 0 && (d->plan == NULL || !d->live))
 		return EXIT_OK;
 	if (doctor_folder(d, folder) != 0)
@@ -204,12 +230,10 @@ int doctor_fix(struct doctor *d, uint32_t *ret_changed)
 int doctor_undo(struct doctor *d)
 {
 	char folder[PATHS_BYTES], why[512] = "";
-	int lock, result = EXIT_OK;
+	int lock, result = permitted(d, "--undo");
 
-	if (d->live && geteuid() != 0) {
-		complain("--undo changes the machine: it takes root", "");
-		return EXIT_DENIED;
-	}
+	if (result != EXIT_OK)
+		return result;
 	if (doctor_folder(d, folder) != 0)
 		return complain("the runtime folder's name is too long", "");
 	lock = lock_take(d);

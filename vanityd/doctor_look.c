@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 /* --- sets of cores ------------------------------------------------------------------------- */
@@ -216,6 +217,22 @@ const char *look_boot(const struct doctor *d, const char *word, char ret[DOCTOR_
 		found = ret; /* the last one counts */
 	}
 	return found;
+}
+
+int look_lock_held(const char *kind, const char *name)
+{
+	char path[PATHS_BYTES + 64], root[PATHS_BYTES];
+	int fd, held;
+
+	if (paths_runtime_root(root) != 0)
+		return 0;
+	snprintf(path, sizeof(path), "%s/.lock/%s-%s", root, kind, name);
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	held = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+	close(fd);
+	return held;
 }
 
 /* --- findings ------------------------------------------------------------------------------ */

@@ -28,7 +28,7 @@ static const struct {
 
 static const char *able_words(const struct doctor_ability *a)
 {
-	return !a->known ? "not seen" : a->able ? "yes" : "no";
+	return !a->known ? "not seen from here" : a->able ? "yes" : "no";
 }
 
 static void print_finding(FILE *out, const struct doctor *d, uint32_t i)

@@ -33,7 +33,7 @@ struct joiner {
 	pid_t pid;
 	int keyboard, failures, missing;
 	int both_cores; /* one of its shards shares the hosts' core */
-	long huge_pages; /* there were so many before */
+	int huge_pages; /* open for as long as they are reserved */
 
 	int n;
 	double pps[LENGTHS][REPETITIONS_MAX], offered[LENGTHS][REPETITIONS_MAX];
@@ -81,17 +81,48 @@ static int vanity_end(struct joiner *j)
 #define HUGE_PAGES "/proc/sys/vm/nr_hugepages"
 #define TESTPMD_PAGES 160 /* of 2 MiB; given back when it ends */
 
-static long huge_pages(long want)
+/* More or fewer than there are now: others (vanityd) reserve and give back meanwhile. */
+static void huge_pages_add(long more)
 {
-	FILE *f = fopen(HUGE_PAGES, want < 0 ? "r" : "w");
-	long n = -1;
+	FILE *f = fopen(HUGE_PAGES, "r+");
+	long n;
 
 	if (!f)
-		return -1;
-	if (want < 0 ? fscanf(f, "%ld", &n) != 1 : fprintf(f, "%ld\n", want) < 0)
-		n = -1;
+		return;
+	if (fscanf(f, "%ld", &n) == 1 && n + more >= 0) {
+		rewind(f);
+		fprintf(f, "%ld\n", n + more);
+	}
 	fclose(f);
-	return n;
+}
+
+/* Reserves them for as long as the descriptor is open, even if this process is killed: a child
+ * waits for that and gives them back. Return: the descriptor, or -1. */
+static int huge_pages_borrow(void)
+{
+	int life[2];
+	char none;
+	pid_t pid;
+
+	if (pipe2(life, O_CLOEXEC) != 0)
+		return -1;
+	huge_pages_add(TESTPMD_PAGES);
+	pid = fork();
+	if (pid == 0) {
+		close(life[1]);
+		(void)setsid(); /* a terminal's ^C is not for it */
+		while (read(life[0], &none, 1) > 0)
+			;
+		poll(NULL, 0, 200); /* until who used them is gone */
+		huge_pages_add(-TESTPMD_PAGES);
+		_exit(0);
+	}
+	close(life[0]);
+	if (pid > 0)
+		return life[1];
+	huge_pages_add(-TESTPMD_PAGES);
+	close(life[1]);
+	return -1;
 }
 
 static int testpmd_raise(struct joiner *j, struct net_lab *lab, const struct net_options *o)
@@ -108,8 +139,7 @@ static int testpmd_raise(struct joiner *j, struct net_lab *lab, const struct net
 	snprintf(cores, sizeof(cores), "0@%d,1@%d", lab->core_hosts, lab->core_joiner);
 	snprintf(a, sizeof(a), "net_af_xdp0,iface=va%s", j->variant);
 	snprintf(b, sizeof(b), "net_af_xdp1,iface=vb%s", j->variant);
-	j->huge_pages = huge_pages(-1);
-	(void)huge_pages(j->huge_pages + TESTPMD_PAGES);
+	j->huge_pages = huge_pages_borrow();
 	if (net_lab_enter(lab, NET_BETWEEN) != 0 || pipe2(keyboard, O_CLOEXEC) != 0)
 		return -1;
 	j->pid = fork();
@@ -140,7 +170,10 @@ static int testpmd_end(struct joiner *j)
 		poll(NULL, 0, 10);
 	}
 	close(j->keyboard);
-	(void)huge_pages(j->huge_pages);
+	if (j->huge_pages >= 0)
+		close(j->huge_pages);
+	while (waitpid(-1, &status, WNOHANG) > 0)
+		;
 	return 0;
 }
 

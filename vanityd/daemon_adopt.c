@@ -100,7 +100,7 @@ int daemon_adopt(struct daemon *d)
 		/* No facts, or not all: nobody knows what it has, so it is not adopted either. */
 		daemon_log(d, "%s.%u: could not be verified", d->plan->shard[i].name, s->alive);
 		deviations++;
-		life_restart(&d->life, i);
+		life_restart(&d->life, i, LIFE_FAULT_OPERATOR);
 	}
 	orders_finish(d);
 	d->adopted_ns = daemon_now_ns() - d->born_ns;

@@ -318,7 +318,7 @@ static void device_owner(struct daemon *d, uint32_t device)
 	dev->restarted = alive;
 	daemon_log(d, "%s.%u: planned restart: device %s was bound anew", d->plan->shard[shard].name,
 		   alive, d->plan->device[device].name);
-	life_restart(&d->life, shard);
+	life_restart(&d->life, shard, LIFE_FAULT_REBOUND);
 }
 
 void daemon_devices(struct daemon *d)

@@ -138,7 +138,7 @@ static void verb_restart(struct daemon *d, struct control_client *client, const 
 	job = job_start(d, client, JOB_RESTART, RESTART_TIMEOUT_NS);
 	job->shard = shard;
 	job->generation = d->life.shard[shard].generation + 1;
-	life_restart(&d->life, shard);
+	life_restart(&d->life, shard, LIFE_FAULT_OPERATOR);
 }
 
 static void verb_verify(struct daemon *d, struct control_client *client, const json_t *request)

@@ -167,6 +167,12 @@ static void life_bump_edges(struct step *st, uint32_t shard)
 	}
 }
 
+/* Somebody wanted it to end, and to start again. */
+static bool life_is_planned(uint32_t fault)
+{
+	return fault == LIFE_FAULT_OPERATOR || fault == LIFE_FAULT_REBOUND;
+}
+
 /* When may it start again? Fills start_after_ns, or holds it. */
 static void life_schedule(struct step *st, uint32_t shard)
 {
@@ -176,7 +182,7 @@ static void life_schedule(struct step *st, uint32_t shard)
 	uint32_t recent = 0, max = ps->restart_max;
 
 	sh->start_after_ns = now;
-	if (sh->fault == LIFE_FAULT_OPERATOR)
+	if (life_is_planned(sh->fault))
 		return;
 	if (max > LIFE_RESTARTS_KEPT)
 		max = LIFE_RESTARTS_KEPT;
@@ -236,7 +242,7 @@ static void life_died(struct step *st, uint32_t shard)
 		sh->phase = LIFE_STOPPED;
 		sh->wanted = 0;
 		tell(st, shard, 0, LIFE_EVENT_STOPPED, sh->generation);
-	} else if (ps->restart_on == PLAN_ON_NEVER && sh->fault != LIFE_FAULT_OPERATOR) {
+	} else if (ps->restart_on == PLAN_ON_NEVER && !life_is_planned(sh->fault)) {
 		sh->phase = LIFE_HELD;
 		sh->wanted = 0;
 		tell(st, shard, 0, LIFE_EVENT_HELD, sh->generation);
@@ -670,8 +676,8 @@ static void life_asked_end(struct step *st, uint32_t shard)
 		return;
 	if (life_up(st->life, shard) || sh->phase == LIFE_STARTING)
 		life_kill(st, shard, reason);
-	else if (reason == LIFE_FAULT_OPERATOR && !st->life->stopping)
-		life_restart(st->life, shard);
+	else if (life_is_planned(reason) && !st->life->stopping)
+		life_restart(st->life, shard, reason);
 }
 
 uint32_t life_step(struct life *life, const struct life_seen *seen,
@@ -730,7 +736,7 @@ uint32_t life_busy(const struct life *life)
 	return 0;
 }
 
-void life_restart(struct life *life, uint32_t shard)
+void life_restart(struct life *life, uint32_t shard, enum life_fault why)
 {
 	struct life_shard *sh = &life->shard[shard];
 
@@ -738,7 +744,7 @@ void life_restart(struct life *life, uint32_t shard)
 	sh->backoff = 0;
 	sh->restart_at = 0;
 	if (life_up(life, shard) || sh->phase == LIFE_STARTING)
-		sh->asked_end = LIFE_FAULT_OPERATOR;
+		sh->asked_end = why;
 	else
 		sh->phase = LIFE_DECLARED;
 }
@@ -772,7 +778,7 @@ const char *life_fault_name(uint32_t fault)
 	static const char names[][24] = {
 		"none",	   "signal",	"fatal exit", "stuck",		"starved", "stopped by a signal",
 		"too slow", "late answer", "start too long", "operator", "held frames too long",
-		"deviates from the plan",
+		"deviates from the plan", "device bound anew",
 	};
 
 	return fault < sizeof(names) / sizeof(names[0]) ? names[fault] : "unknown";

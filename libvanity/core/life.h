@@ -83,6 +83,7 @@ enum life_fault {
 	LIFE_FAULT_OPERATOR = 9, /* vanityctl restart */
 	LIFE_FAULT_HOLDER = 10, /* held frames of a dead owner for too long */
 	LIFE_FAULT_DEVIATES = 11, /* has other rights than the plan says; the host saw it */
+	LIFE_FAULT_REBOUND = 12, /* has the old binding of a device that was bound anew */
 };
 
 enum life_verdict {
@@ -243,8 +244,11 @@ uint64_t life_next_ns(const struct life *life, uint64_t now_ns);
 /** life_busy() - 1 while a recovery is under way: the host should look often */
 uint32_t life_busy(const struct life *life);
 
-/** life_restart() - the operator wants a shard restarted: HELD and STOPPED ones too */
-void life_restart(struct life *life, uint32_t shard);
+/**
+ * life_restart() - a shard is to be restarted, by no fault of its own: HELD and STOPPED ones too
+ * @why: LIFE_FAULT_OPERATOR or LIFE_FAULT_REBOUND; neither counts against its intensity
+ */
+void life_restart(struct life *life, uint32_t shard, enum life_fault why);
 
 /**
  * life_fault() - the host saw a fault of a living shard that the policy cannot see

@@ -685,7 +685,7 @@ static void then_hold_holds_and_an_operator_brings_it_back(void **state)
 	/* Its lender does not wait for it. */
 	assert_int_equal(p->told[LIFE_EVENT_SETTLED], 1);
 	assert_int_equal(ORDER_VERB(p->s[1].word[1]), ORDER_SETTLE);
-	life_restart(p->life, 2);
+	life_restart(p->life, 2, LIFE_FAULT_OPERATOR);
 	paper_run(p, 8);
 	assert_true(paper_open(p));
 	paper_free(p);
@@ -729,7 +729,7 @@ static void on_decides_who_is_restarted(void **state)
 		paper_run(p, 10);
 		assert_int_equal(p->life->shard[2].phase, row[i].phase);
 		/* The operator always may. */
-		life_restart(p->life, 2);
+		life_restart(p->life, 2, LIFE_FAULT_OPERATOR);
 		paper_run(p, 10);
 		assert_int_equal(p->life->shard[2].phase, LIFE_RUNNING);
 		assert_true(paper_open(p));
@@ -743,7 +743,7 @@ static void an_operators_restart_of_a_running_shard_is_no_fault_of_its(void **st
 
 	(void)state;
 	for (uint32_t i = 0; i < 10; i++) {
-		life_restart(p->life, 1);
+		life_restart(p->life, 1, LIFE_FAULT_OPERATOR);
 		paper_run(p, 10);
 		assert_true(paper_open(p));
 	}
@@ -769,6 +769,22 @@ static void a_fault_that_the_host_saw_ends_a_shard_and_counts(void **state)
 		paper_run(p, 10);
 	}
 	assert_int_equal(p->told[LIFE_EVENT_BACKOFF], 1);
+	paper_free(p);
+}
+
+static void a_restart_for_a_device_bound_anew_says_so_and_counts_as_no_fault(void **state)
+{
+	struct paper *p = paper_running(&three);
+
+	(void)state;
+	for (uint32_t i = 0; i < 10; i++) {
+		life_restart(p->life, 1, LIFE_FAULT_REBOUND);
+		paper_run(p, 10);
+		assert_true(paper_open(p));
+	}
+	assert_int_equal(p->s[1].starts, 11);
+	assert_int_equal(p->s[1].kill_reason, LIFE_FAULT_REBOUND);
+	assert_int_equal(p->told[LIFE_EVENT_BACKOFF] + p->told[LIFE_EVENT_HELD], 0);
 	paper_free(p);
 }
 
@@ -1006,10 +1022,10 @@ static void every_phase_and_fault_has_a_name(void **state)
 	(void)state;
 	for (uint32_t i = 0; i <= LIFE_STOPPED; i++)
 		assert_string_not_equal(life_phase_name(i), "unknown");
-	for (uint32_t i = 0; i <= LIFE_FAULT_DEVIATES; i++)
+	for (uint32_t i = 0; i <= LIFE_FAULT_REBOUND; i++)
 		assert_string_not_equal(life_fault_name(i), "unknown");
 	assert_string_equal(life_phase_name(LIFE_STOPPED + 1), "unknown");
-	assert_string_equal(life_fault_name(LIFE_FAULT_DEVIATES + 1), "unknown");
+	assert_string_equal(life_fault_name(LIFE_FAULT_REBOUND + 1), "unknown");
 }
 
 int main(void)
@@ -1036,6 +1052,7 @@ int main(void)
 		cmocka_unit_test(on_decides_who_is_restarted),
 		cmocka_unit_test(an_operators_restart_of_a_running_shard_is_no_fault_of_its),
 		cmocka_unit_test(a_fault_that_the_host_saw_ends_a_shard_and_counts),
+		cmocka_unit_test(a_restart_for_a_device_bound_anew_says_so_and_counts_as_no_fault),
 		cmocka_unit_test(stop_orders_all_and_kills_who_stays),
 		cmocka_unit_test(a_shard_that_is_never_ready_is_killed_after_its_time),
 		cmocka_unit_test(a_new_host_goes_on_in_the_middle_of_every_step),

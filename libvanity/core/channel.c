@@ -5,6 +5,8 @@
  */
 #include "core/private.h"
 
+#define NO_FRAMES "no frames here: say `pools = [ POOL ]` for "
+
 void channel_break(struct channel *ch, uint32_t fault, uint64_t value)
 {
 	if (ch->fault != CHANNEL_OK)
@@ -239,7 +241,9 @@ uint32_t vanity_rx_take(struct vanity_rx *rx, struct vanity_ref *ret_ref, uint32
 	uint64_t avail, value = 0;
 	uint32_t n, fault = CHANNEL_OK;
 
-	vanity_assert(self, ch->pool_count > 0);
+	/* The topology's mistake, not the program's. */
+	if (ch->pool_count == 0)
+		shard_lookup_failed(self, NO_FRAMES "input ", ch->bind->name);
 	rx_finish(rx);
 	if (!self->live)
 		return 0;
@@ -467,6 +471,8 @@ void vanity_tx_put(struct vanity_tx *tx, const struct vanity_ref *ref)
 	uint64_t at = tx->tail;
 	wire_u64 *slot;
 
+	if (ch->pool_count == 0)
+		shard_lookup_failed(self, NO_FRAMES "output ", ch->bind->name);
 	vanity_assert(self, local != LOCAL_NONE);
 	vanity_assert(self, self->from[local] != FROM_NOTHING);
 	vanity_assert(self, self->to[local] == TO_NOBODY);

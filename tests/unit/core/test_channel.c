@@ -638,6 +638,26 @@ static void a_programs_misuse_of_a_frame_ends_it_with_words(void **state)
 	rig_free(r);
 }
 
+static int take(struct rig *r)
+{
+	struct vanity_ref ref[1];
+
+	return (int)vanity_rx_take(rig_rx(r, 0), ref, 1);
+}
+
+static void frames_on_a_channel_without_pools_end_the_program_with_the_remedy(void **state)
+{
+	struct rig *r = system_new(&plain);
+	struct vanity_ref ref = { .frame = 0, .length = 1 };
+
+	(void)state;
+	ENDS(r, take(r));
+	assert_non_null(strstr(r->words, "no frames here: say `pools = [ POOL ]` for input in"));
+	ENDS(r, put(r, &ref));
+	assert_non_null(strstr(r->words, "no frames here: say `pools = [ POOL ]` for output "));
+	rig_free(r);
+}
+
 /* --- sleeping -------------------------------------------------------------------------------- */
 
 static void an_idle_shard_sleeps_after_traffic(void **state)
@@ -996,6 +1016,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(items_come_in_order_and_whole_at_every_burst),
+		cmocka_unit_test(frames_on_a_channel_without_pools_end_the_program_with_the_remedy),
 		cmocka_unit_test(plain_slots_lose_their_top_bit_and_nothing_else),
 		cmocka_unit_test(plain_slots_fill_up_and_wait_or_drop),
 		cmocka_unit_test(a_stale_plain_slot_breaks_the_channel_and_leaves_the_output_alone),

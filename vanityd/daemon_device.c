@@ -400,6 +400,9 @@ static json_t *device_report(const struct daemon *d, uint32_t device)
 		json_object_set_new(report, "queues", json_integer(dev->facts->queues));
 	}
 	json_object_set_new(report, "ifindex", json_integer(dev->facts->ifindex));
+	json_object_set_new(report, "error",
+			    dev->rebind_error != 0 ? json_string(strerror(-dev->rebind_error)) :
+						     json_null());
 	json_object_set_new(report, "link",
 			    dev->interface.known ? json_string(link[dev->interface.link]) :
 						   json_null());

@@ -85,7 +85,7 @@ static void number_add(char *text, size_t *at, size_t room, int64_t number)
 void keeper_say(const struct keeper *k, const char *what, uint32_t shard, uint64_t generation,
 		const char *more, int64_t number)
 {
-	char line[200];
+	char line[320]; /* the words of vanity-netdev are the longest */
 	size_t at = 0, room = sizeof(line) - 1;
 
 	text_add(line, &at, room, "keeper: ");
@@ -98,8 +98,10 @@ void keeper_say(const struct keeper *k, const char *what, uint32_t shard, uint64
 	text_add(line, &at, room, what);
 	text_add(line, &at, room, " ");
 	text_add(line, &at, room, more);
-	text_add(line, &at, room, " ");
-	number_add(line, &at, room, number);
+	if (number != KEEPER_NO_NUMBER) {
+		text_add(line, &at, room, " ");
+		number_add(line, &at, room, number);
+	}
 	line[at++] = '\n';
 	(void)!write(STDERR_FILENO, line, at);
 }

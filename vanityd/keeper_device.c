@@ -19,13 +19,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static void rebind_end(struct keeper *k, uint32_t device, int error, const char *words)
+static void rebind_end(struct keeper *k, uint32_t device, int error, const char *words,
+		       const char *remedy)
 {
 	struct keeper_device *d = &k->device[device];
 
 	/* The same reason again is no news. */
-	if (error != 0 && error != d->error)
+	if (error != 0 && error != d->error) {
 		keeper_say(k, "not bound anew:", PLAN_NONE, 0, words, error);
+		if (remedy[0] != '\0')
+			keeper_say(k, "remedy:", PLAN_NONE, 0, remedy, KEEPER_NO_NUMBER);
+	}
 	d->error = error;
 	d->tell = TELL_DEVICE;
 }
@@ -48,7 +52,7 @@ void keeper_rebind(struct keeper *k, uint32_t device)
 	}
 	error = keeper_netdev_start(k);
 	if (error != 0)
-		rebind_end(k, device, error, "vanity-netdev");
+		rebind_end(k, device, error, "vanity-netdev", "");
 }
 
 /* Out of the room of children, who are made while we wait for the rest. Return: 0, or -errno. */
@@ -88,13 +92,13 @@ static void device_replace(struct keeper *k, uint32_t device)
 			error = -errno;
 	k->device[device].epoch = k->netdev.epoch;
 	k->device[device].stale = k->shard[k->plan->device[device].shard].generation;
-	rebind_end(k, device, error, "descriptors");
+	rebind_end(k, device, error, "descriptors", "");
 }
 
-static void run_failed(struct keeper *k, int error, const char *words)
+static void run_failed(struct keeper *k, int error, const char *words, const char *remedy)
 {
 	k->netdev.missing = 0;
-	rebind_end(k, k->netdev.device, error, words);
+	rebind_end(k, k->netdev.device, error, words, remedy);
 }
 
 static void answer_judge(struct keeper *k, struct netdev_heard *h)
@@ -110,14 +114,14 @@ static void answer_judge(struct keeper *k, struct netdev_heard *h)
 	if (k->plan->device[a->device].kind == VANITY_GRANT_XDP)
 		have |= 1u << KEEPER_DEVICE_LINK;
 	if (a->error != 0) {
-		run_failed(k, a->error, a->words);
+		run_failed(k, a->error, a->words, a->remedy);
 		return;
 	}
 	if (a->have != have || n->kept[a->device][KEEPER_DEVICE_KEEP] != 0)
 		return;
 	error = answer_keep(n, h);
 	if (error != 0) {
-		run_failed(k, error, "descriptors");
+		run_failed(k, error, "descriptors", "");
 		return;
 	}
 	for (uint32_t i = 0; i < k->plan->device_count && n->missing == 0; i++)
@@ -134,7 +138,7 @@ void keeper_netdev_hear(struct keeper *k)
 		answer_judge(k, &heard);
 		netdev_drop(&heard);
 	} else if (result == 0 && k->netdev.missing > 0) {
-		run_failed(k, -EIO, "vanity-netdev ended");
+		run_failed(k, -EIO, "vanity-netdev ended", "");
 	}
 	/* Before vanityd is told: it may ask for the next at once. */
 	if (k->netdev.missing == 0) {

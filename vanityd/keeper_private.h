@@ -83,6 +83,7 @@ void keeper_netdev_hear(struct keeper *k);
 
 /* keeper.c */
 int keeper_keep(int fd); /* move a descriptor out of the children's room; -errno */
+#define KEEPER_NO_NUMBER INT64_MIN
 void keeper_say(const struct keeper *k, const char *what, uint32_t shard, uint64_t generation,
 		const char *more, int64_t number);
 

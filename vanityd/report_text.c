@@ -154,6 +154,9 @@ void report_devices_text(FILE *out, const json_t *devices)
 		number_text(out, device, "mtu", 6);
 		number_text(out, device, "epoch", 6);
 		fprintf(out, "  %s\n", or_dash(report_text(device, "shard")));
+		if (report_text(device, "error")[0] != '\0')
+			fprintf(out, "    %snot bound anew: %s%s; the log says more\n", RED(out),
+				report_text(device, "error"), PLAIN(out));
 	}
 }
 

@@ -43,10 +43,14 @@ int keeper_netdev_start(struct keeper *k)
 	return 0;
 }
 
+static char said[320]; /* the newest line without a number */
+
 void keeper_say(const struct keeper *k, const char *what, uint32_t shard, uint64_t generation,
 		const char *more, int64_t number)
 {
-	(void)k, (void)what, (void)shard, (void)generation, (void)more, (void)number;
+	(void)k, (void)shard, (void)generation;
+	if (number == KEEPER_NO_NUMBER)
+		snprintf(said, sizeof(said), "%s %s", what, more);
 }
 
 int keeper_keep(int fd)
@@ -135,6 +139,8 @@ static void answer(uint32_t device, int error)
 	int fd[KEEPER_DEVICE_FDS], count = error != 0 ? 0 : device == ALONE ? 2 : 3;
 
 	a.have = (1u << count) - 1;
+	if (error != 0)
+		strcpy(a.remedy, "stop who has it");
 	for (int i = 0; i < count; i++)
 		fd[i] = file_new();
 	if (count > 0) {
@@ -241,6 +247,7 @@ static void an_error_behind_an_answer_gives_up_the_whole_run(void **state)
 	answer(QUEUE_1, -EBUSY);
 	assert_int_equal(replaced(QUEUE_0) | replaced(QUEUE_1), 0);
 	assert_int_equal(rig->device[QUEUE_0].error, -EBUSY);
+	assert_string_equal(said, "remedy: stop who has it");
 	assert_int_equal(rig->keeper.netdev.fd, -1);
 	assert_int_equal(descriptors(), before);
 }

@@ -150,7 +150,7 @@ static unsigned long huge_pages(const struct plan *plan)
 void doctor_boot(const struct doctor *d, char *ret, size_t room)
 {
 	struct doctor_cores rest = cores_without(&d->online, &d->wanted);
-	char list[DOCTOR_TEXT_BYTES], others[DOCTOR_TEXT_BYTES];
+	char list[DOCTOR_MASK_BYTES], others[2 * DOCTOR_MASK_BYTES];
 	unsigned long pages = d->plan != NULL ? huge_pages(d->plan) : 0;
 
 	ret[0] = '\0';

@@ -31,6 +31,9 @@
 #define DOCTOR_CORES_MAX 4096u /* a topology can name no more */
 #define DOCTOR_FILE_BYTES 4096u /* of a small file; the rest is not looked at */
 #define DOCTOR_LIST_BYTES 160u
+#define DOCTOR_MASK_BYTES 1280u /* 128 groups of eight digits, with commas; any list of 256 cores  \
+				 */
+#define DOCTOR_BOOT_BYTES 8192u
 #define DOCTOR_TEXT_BYTES 512u
 #define DOCTOR_FINDINGS_MAX 32u
 #define DOCTOR_CHANGES_MAX 4096u
@@ -76,7 +79,7 @@ struct doctor_finding {
 /* What --fix would write. */
 struct doctor_change {
 	char path[DOCTOR_LIST_BYTES]; /* with ROOT */
-	char text[DOCTOR_LIST_BYTES];
+	char text[DOCTOR_MASK_BYTES];
 };
 
 /* What this machine can run, collected by the checks for the last lines. */
@@ -151,7 +154,7 @@ int look_is_there(const struct doctor *d, const char *path);
 int look_folder(const struct doctor *d, const char *path,
 		void (*each)(struct doctor *d, const char *name, void *context), void *context);
 /* The value of a word of the kernel's command line, NULL when it is not there. */
-const char *look_boot(const struct doctor *d, const char *word, char ret[DOCTOR_LIST_BYTES]);
+const char *look_boot(const struct doctor *d, const char *word, char ret[DOCTOR_MASK_BYTES]);
 
 /* Is a lock of setup_lock.c taken? Looked at for a moment, never made. Of this machine only. */
 int look_lock_held(const char *kind, const char *name);

@@ -156,7 +156,7 @@ void check_tick(struct doctor *d, struct doctor_finding *f)
 
 void check_rcu(struct doctor *d, struct doctor_finding *f)
 {
-	char text[DOCTOR_FILE_BYTES], boot[DOCTOR_LIST_BYTES], a[DOCTOR_LIST_BYTES];
+	char text[DOCTOR_FILE_BYTES], boot[DOCTOR_MASK_BYTES], a[DOCTOR_LIST_BYTES];
 	struct doctor_cores quiet = { { 0 } }, full, open;
 	const char *word;
 
@@ -198,7 +198,7 @@ static int is_number(const char *name)
 
 static void interrupt_look(struct doctor *d, const char *name, void *context)
 {
-	char path[DOCTOR_LIST_BYTES], text[DOCTOR_FILE_BYTES], list[DOCTOR_LIST_BYTES];
+	char path[DOCTOR_LIST_BYTES], text[DOCTOR_FILE_BYTES], list[DOCTOR_MASK_BYTES];
 	struct doctor_cores may, ours, rest;
 	struct interrupts *i = context;
 
@@ -285,7 +285,7 @@ static void busiest(const struct doctor *d, struct doctor_finding *f)
 void check_interrupts(struct doctor *d, struct doctor_finding *f)
 {
 	struct interrupts i = { .f = f };
-	char text[DOCTOR_FILE_BYTES], list[DOCTOR_LIST_BYTES];
+	char text[DOCTOR_FILE_BYTES], list[DOCTOR_MASK_BYTES];
 	struct doctor_cores mask, rest;
 
 	if (none_wanted(d, f))
@@ -332,7 +332,7 @@ void check_interrupts(struct doctor *d, struct doctor_finding *f)
 void check_workqueues(struct doctor *d, struct doctor_finding *f)
 {
 	static const char path[] = "/sys/devices/virtual/workqueue/cpumask";
-	char text[DOCTOR_FILE_BYTES], list[DOCTOR_LIST_BYTES];
+	char text[DOCTOR_FILE_BYTES], list[DOCTOR_MASK_BYTES];
 	struct doctor_cores may, ours, rest;
 
 	if (none_wanted(d, f))

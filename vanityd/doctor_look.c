@@ -201,7 +201,7 @@ int look_folder(const struct doctor *d, const char *path,
 	return count;
 }
 
-const char *look_boot(const struct doctor *d, const char *word, char ret[DOCTOR_LIST_BYTES])
+const char *look_boot(const struct doctor *d, const char *word, char ret[DOCTOR_MASK_BYTES])
 {
 	char text[DOCTOR_FILE_BYTES];
 	size_t length = strlen(word);
@@ -213,7 +213,7 @@ const char *look_boot(const struct doctor *d, const char *word, char ret[DOCTOR_
 	for (char *at = strtok_r(text, " ", &save); at != NULL; at = strtok_r(NULL, " ", &save)) {
 		if (strncmp(at, word, length) != 0 || (at[length] != '=' && at[length] != '\0'))
 			continue;
-		snprintf(ret, DOCTOR_LIST_BYTES, "%s", at[length] == '=' ? at + length + 1 : "");
+		snprintf(ret, DOCTOR_MASK_BYTES, "%s", at[length] == '=' ? at + length + 1 : "");
 		found = ret; /* the last one counts */
 	}
 	return found;
@@ -262,7 +262,8 @@ void look_change(struct doctor *d, struct doctor_finding *f, const char *path, c
 		return;
 	}
 	c = &d->change[d->change_count];
-	if (snprintf(c->path, sizeof(c->path), "%s%s", d->root, path) >= (int)sizeof(c->path) ||
+	if (strstr(text, "...") != NULL || /* a list cut short says something else */
+	    snprintf(c->path, sizeof(c->path), "%s%s", d->root, path) >= (int)sizeof(c->path) ||
 	    snprintf(c->text, sizeof(c->text), "%s", text) >= (int)sizeof(c->text)) {
 		d->changes_more++;
 		return;

@@ -128,7 +128,7 @@ static json_t *json_finding(const struct doctor *d, uint32_t i)
 int doctor_print_json(FILE *out, const struct doctor *d, const char *file)
 {
 	json_t *findings = json_array(), *can = json_array(), *doc;
-	char online[DOCTOR_TEXT_BYTES], wanted[DOCTOR_TEXT_BYTES], boot[4 * DOCTOR_TEXT_BYTES];
+	char online[DOCTOR_MASK_BYTES], wanted[DOCTOR_MASK_BYTES], boot[DOCTOR_BOOT_BYTES];
 	int result;
 
 	for (uint32_t i = 0; doctor_checks[i].name != NULL; i++)

@@ -252,7 +252,7 @@ static void hole_look(struct doctor *d, const char *name, void *context)
 void check_side_channels(struct doctor *d, struct doctor_finding *f)
 {
 	struct holes h = { .f = f };
-	char boot[DOCTOR_LIST_BYTES];
+	char boot[DOCTOR_MASK_BYTES];
 	const char *word;
 	int labels = 0;
 

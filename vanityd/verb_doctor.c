@@ -61,7 +61,7 @@ static int plan_load(const struct wish *wish, struct plan **ret_plan)
 
 static int boot_print(struct doctor *d)
 {
-	char line[4 * DOCTOR_TEXT_BYTES];
+	char line[DOCTOR_BOOT_BYTES];
 
 	if (doctor_examine(d) != 0)
 		return EXIT_FAILED;

@@ -313,6 +313,33 @@ static void interrupts_keep_their_other_cores(void **state)
 	assert_non_null(strstr(f->evidence, "busiest there: 9 (nvme0q1), 50 "));
 }
 
+/* Every second core of the largest machine there is. */
+static void no_list_or_mask_is_cut_short(void **state)
+{
+	static char all[128 * 9], expected[DOCTOR_MASK_BYTES];
+	const struct doctor_finding *f;
+	struct rig *r = *state;
+	int cores[256];
+
+	for (int i = 0; i < 128; i++)
+		snprintf(all + 9 * i, 10, "%s%s", "ffffffff", i < 127 ? "," : "");
+	put(r, CPU "online", "0-4095\n");
+	put(r, "/proc/irq/default_smp_affinity", all);
+	put(r, "/proc/irq/7/smp_affinity_list", "0-4095\n");
+	for (int i = 0; i < 256; i++)
+		cores[i] = 2 * i + 1;
+	plan_shards(r, cores, 256);
+	f = look(r, "interrupts");
+	memcpy(expected, all, sizeof(all));
+	for (int i = 112; i < 128; i++)
+		memcpy(expected + 9 * i, "55555555", 8);
+	change_is(r, f, "/proc/irq/default_smp_affinity", expected);
+	for (int i = 0, at = 0; i < 512; i += 2)
+		at += snprintf(expected + at, sizeof(expected) - (size_t)at, "%d,", i);
+	strcat(expected, "512-4095");
+	change_is(r, f, "/proc/irq/7/smp_affinity_list", expected);
+}
+
 static void interrupts_elsewhere_are_fine(void **state)
 {
 	struct rig *r = *state;
@@ -738,6 +765,7 @@ int main(void)
 		T(cores_are_isolated_by_the_boot_or_by_a_partition),
 		T(the_tick_stops_on_cores_named_at_boot_only),
 		T(interrupts_keep_their_other_cores),
+		T(no_list_or_mask_is_cut_short),
 		T(interrupts_elsewhere_are_fine),
 		T(irqbalance_is_named),
 		T(work_of_the_kernel_goes_to_the_other_cores),

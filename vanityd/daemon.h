@@ -197,6 +197,7 @@ struct daemon {
 	uint64_t born_ns;
 	uint64_t adopted_ns; /* how long adopting took; 0 for the first vanityd */
 	uint64_t hz; /* cycles a second, as setup measured them */
+	uint32_t cores; /* enum keeper_cores, as setup could make them */
 
 	struct life life;
 	struct life_seen seen;

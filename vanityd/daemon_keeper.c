@@ -199,6 +199,7 @@ static int parcel_handle(struct daemon *d, struct parcel *parcel)
 		return -EPROTO;
 	if (m->verb == KEEPER_READY) {
 		d->hz = m->value;
+		d->cores = (uint32_t)m->code;
 		d->ready = d->hz != 0;
 		return 0;
 	}

@@ -237,6 +237,7 @@ static int hand_over(struct keeper *k, uint32_t n)
 	if (n > k->plan->shard_count) {
 		m.verb = KEEPER_READY;
 		m.value = k->hand->hz;
+		m.code = (int32_t)k->hand->cores;
 		return send_message(k, &m, fd, 0);
 	}
 	s = &k->shard[n - 1];

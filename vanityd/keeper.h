@@ -18,7 +18,8 @@
  *         KEEPER_DEVICE per granted device  shard: the device; value: its epoch; generation:
  *                                 the owner's newest when it was bound: that one and those before
  *                                 have the binding before it; fd: its facts
- *         KEEPER_READY            nothing more to hand over: act
+ *         KEEPER_READY            nothing more to hand over: act; value: ticks of the clock a
+ *                                 second; code: how cores are the shards' own (keeper_hand.h)
  *      vanityd -> keeper:
  *         KEEPER_START shard generation      answered by KEEPER_STARTED (fd: pidfd) or KEEPER_ENDED
  *         KEEPER_KILL shard generation       SIGKILL, only if that generation is alive

@@ -14,7 +14,7 @@
  *      KEEPER_FD_REGIONS  two a region: read-write, then the read-only re-open
  *      then               nine a shard: bind block, eventfd, config, image, its namespaces
  *      then               three a device: what its shard keeps, its facts, what holds it bound
- *      then               locks of exclusive cores, held only by being open
+ *      then               locks of exclusive cores and of devices, held only by being open
  *
  *      keeper -> setup    struct keeper_up, once: it is up, or why not
  *      setup -> keeper    one byte: committed. End of file without it ends the system.
@@ -44,6 +44,7 @@ enum keeper_fd {
 	KEEPER_FD_SYSTEM_LOCK,
 	KEEPER_FD_SLOT_LOCK, /* of the range of uids */
 	KEEPER_FD_LANDLOCK, /* a ruleset that denies all */
+	KEEPER_FD_CGROUP, /* where shards with a core of their own are born; a hole without a partition */
 	KEEPER_FD_NETDEV, /* the vanity-netdev image; a hole where no device can come back */
 	KEEPER_FD_REGIONS,
 };
@@ -87,6 +88,22 @@ static inline int keeper_fd_cores(const struct plan *plan)
 	return keeper_fd_device(plan, plan->device_count);
 }
 
+/* How cores are the shards' own; the last two isolate. Told to vanityd, for its status. */
+enum keeper_cores {
+	KEEPER_CORES_SHARED = 0, /* no shard has one */
+	KEEPER_CORES_AFFINITY = 1,
+	KEEPER_CORES_PARTITION = 2, /* and shards are born in KEEPER_FD_CGROUP */
+	KEEPER_CORES_BOOT = 3,
+};
+
+static inline const char *keeper_cores_words(uint32_t cores)
+{
+	static const char *const words[] = { "shared", "affinity", "cgroup v2 isolated partition",
+					     "isolated at boot" };
+
+	return cores < sizeof(words) / sizeof(words[0]) ? words[cores] : "?";
+}
+
 struct keeper_hand {
 	uint64_t magic;
 	uint32_t bytes;
@@ -94,6 +111,8 @@ struct keeper_hand {
 	uint32_t shard_uid; /* of shard 0; one more each */
 	uint32_t daemon_uid, daemon_gid;
 	uint32_t fd_end; /* one beyond the last descriptor handed over */
+	uint32_t cores; /* enum keeper_cores */
+	uint32_t unused;
 	uint64_t hz;
 	uint64_t inactive; /* what setup knows already (enum setup_inactive) */
 	uint64_t netdev_capabilities; /* of vanity-netdev when devices are bound anew; inheritable */

@@ -37,6 +37,9 @@
 #define CHILD_STACK_BYTES (64u << 10)
 #define STACK_LIMIT_BYTES (256u << 10)
 
+#ifndef CLONE_INTO_CGROUP
+#define CLONE_INTO_CGROUP 0x200000000ull
+#endif
 #ifndef CLOSE_RANGE_UNSHARE
 #define CLOSE_RANGE_UNSHARE (1u << 1)
 #endif
@@ -397,6 +400,7 @@ static pid_t child_clone(struct child *c, uint64_t flags, int *ret_pidfd)
 		.exit_signal = SIGCHLD,
 		.stack = (uint64_t)(uintptr_t)child_stack,
 		.stack_size = sizeof(child_stack),
+		.cgroup = KEEPER_FD_CGROUP,
 	};
 	long pid;
 
@@ -459,6 +463,16 @@ static int shard_place(const struct keeper *k, struct child *c)
 	return error;
 }
 
+/* One with a core of its own is born in the partition, where there is one: from outside its core
+ * cannot be had, and to move there later takes milliseconds. */
+static uint64_t shard_clone_flags(const struct keeper *k, uint32_t shard)
+{
+	int born = k->hand->cores == KEEPER_CORES_PARTITION && !k->plan->shard[shard].shared;
+
+	return (KEEPER_LEAVES_OUT(k, shard, LEAVE_PID_NAMESPACE) ? 0 : CLONE_NEWPID) |
+	       (born ? CLONE_INTO_CGROUP : 0);
+}
+
 int keeper_shard_start(struct keeper *k, uint32_t shard, uint32_t generation)
 {
 	struct keeper_shard *s = &k->shard[shard];
@@ -474,9 +488,7 @@ int keeper_shard_start(struct keeper *k, uint32_t shard, uint32_t generation)
 		facts.image_fd = (uint32_t)child.image_fd;
 		child.filter.filter = child.code;
 		child.filter.len = (unsigned short)filter_make(FILTER_START, &facts, child.code);
-		pid = child_clone(&child,
-				  KEEPER_LEAVES_OUT(k, shard, LEAVE_PID_NAMESPACE) ? 0 : CLONE_NEWPID,
-				  &pidfd);
+		pid = child_clone(&child, shard_clone_flags(k, shard), &pidfd);
 		error = pid < 0 ? pid : 0;
 	}
 	CALL_3(__NR_close_range, FD_FIRST, KEEPER_FD_BASE - 1, 0);

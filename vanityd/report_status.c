@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The documents vanity.status/1, vanity.shard/1 and vanity.stats/1, built by the daemon from claims of cells. */
 #include "daemon.h"
+#include "keeper_hand.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -215,6 +216,7 @@ static json_t *active_report(const struct daemon *d)
 	}
 	json_object_set_new(report, "hugepages", json_boolean(huge));
 	json_object_set_new(report, "pinned", json_boolean(pinned));
+	json_object_set_new(report, "cores", json_string(keeper_cores_words(d->cores)));
 	json_object_set_new(report, "sandbox", json_boolean(sandbox));
 	return report;
 }

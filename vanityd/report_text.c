@@ -169,9 +169,9 @@ void report_status_text(FILE *out, const json_t *status)
 		json_is_true(json_object_get(status, "dev")) ? " (--dev)" : "",
 		report_number(status, "daemon_generation"), report_number(status, "daemon_pid"),
 		report_text(status, "plan"));
-	fprintf(out, "active: huge pages %s, own cores %s, sandbox %s\n",
+	fprintf(out, "active: huge pages %s, cores %s, sandbox %s\n",
 		json_is_true(json_object_get(active, "hugepages")) ? "yes" : "no",
-		json_is_true(json_object_get(active, "pinned")) ? "yes" : "no",
+		report_text(active, "cores"),
 		json_is_true(json_object_get(active, "sandbox")) ? "verified" : "not verified");
 	shards_text(out, json_object_get(status, "shards"));
 	channels_text(out, json_object_get(status, "channels"));

@@ -32,39 +32,6 @@ uint64_t session_now_ns(void)
 
 /* --- load ---------------------------------------------------------------------------------- */
 
-/* Are all planned cores in the kernel's list of isolated ones ("2-3,6")? */
-static int cores_isolated(const struct plan *plan)
-{
-	FILE *file = fopen("/sys/devices/system/cpu/isolated", "re");
-	char text[512] = "";
-	uint64_t isolated[16] = { 0 };
-	char *at = text;
-
-	if (file != NULL) {
-		if (fgets(text, sizeof(text), file) == NULL)
-			text[0] = '\0';
-		fclose(file);
-	}
-	while (*at >= '0' && *at <= '9') {
-		unsigned long first = strtoul(at, &at, 10), last = first;
-
-		if (*at == '-')
-			last = strtoul(at + 1, &at, 10);
-		for (; first <= last && first < 1024; first++)
-			isolated[first / 64] |= 1ull << (first % 64);
-		if (*at == ',')
-			at++;
-	}
-	for (uint32_t i = 0; i < plan->shard_count; i++) {
-		const struct plan_shard *shard = &plan->shard[i];
-
-		if (!shard->shared && (shard->core >= 1024 ||
-				       !(isolated[shard->core / 64] >> (shard->core % 64) & 1)))
-			return 0;
-	}
-	return 1;
-}
-
 static int refuse_unbuilt(const struct plan *plan)
 {
 	if (plan->unbuilt_count == 0)
@@ -83,12 +50,6 @@ static int refuse_lacking(const struct plan *plan)
 
 	if (plan->require_hugepages == PLAN_REQUIRE_ON && plan->host.huge_page_bytes == 0) {
 		fprintf(stderr, "vanityd: the topology requires huge pages; there are none here\n");
-		result = EXIT_MACHINE;
-	}
-	if (plan->require_cores == PLAN_REQUIRE_ISOLATED && !plan->host.ignore_cores &&
-	    !cores_isolated(plan)) {
-		fprintf(stderr, "vanityd: the topology requires isolated cores; boot with "
-				"isolcpus= naming those of its shards\n");
 		result = EXIT_MACHINE;
 	}
 	if (plan->require_cores == PLAN_REQUIRE_ISOLATED && plan->host.ignore_cores) {

@@ -12,6 +12,7 @@
  *      log                           a file in the folder            next start, stop, undo
  *      devices                       nothing: sockets, taps and XDP links end with their holders
  *      control socket                a file in the folder            next start, stop, undo
+ *      cores           (journalled)  affinities, a cgroup            next start, stop, undo
  *      keeper                        nothing: it sees our end        the keeper itself
  *      setup_commit()                the running system
  *
@@ -274,6 +275,7 @@ static const struct {
 	{ NULL, setup_bounds },
 	{ NULL, stage_clock },
 	{ NULL, setup_binds },
+	{ NULL, setup_cores },
 	{ NULL, stage_hand },
 	{ "keeper", setup_keeper },
 };

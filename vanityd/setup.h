@@ -73,6 +73,7 @@ struct setup_result {
 	int keeper_pidfd; /* readable when the keeper is gone; the caller closes it */
 	int keeper_fd; /* the socket whose closing, without a commit, ends the system */
 	uint64_t inactive; /* bits of enum setup_inactive */
+	char cores[256]; /* how its cores are its own, or "": a line for the operator */
 	uint64_t hz; /* ticks of arch_cycles() a second, as measured */
 };
 

@@ -54,10 +54,10 @@ static int bounds_landlock(struct setup *s)
 	return setup_place(s, (int)fd, KEEPER_FD_LANDLOCK, "Landlock ruleset");
 }
 
-/* Shared shards and vanityd stay off the cores that belong to one shard. */
+/* Shared shards and vanityd stay off the cores that belong to one shard, here or elsewhere. */
 static void bounds_affinity(struct setup *s)
 {
-	uint64_t all[KEEPER_CORES_MAX / 64] = { 0 }, any = 0;
+	uint64_t all[KEEPER_CORES_MAX / 64] = { 0 }, others[KEEPER_CORES_MAX / 64], any = 0;
 	uint64_t *set = s->hand.affinity_shared;
 
 	if (CALL_3(__NR_sched_getaffinity, 0, sizeof(all), all) < 0)
@@ -69,8 +69,9 @@ static void bounds_affinity(struct setup *s)
 		if (!s->plan->shard[i].shared && core < KEEPER_CORES_MAX)
 			set[core / 64] &= ~(1ull << core % 64);
 	}
+	setup_cores_of_others(s, others);
 	for (uint32_t i = 0; i < KEEPER_CORES_MAX / 64; i++)
-		any |= set[i];
+		any |= set[i] &= ~others[i];
 	/* All cores are taken: whoever has none of its own visits. */
 	if (any == 0)
 		memcpy(set, all, sizeof(all));

@@ -7,9 +7,14 @@
  *      hugepages-got NODE KIB COUNT         so many of its pages are ours; 0 when given back
  *      file PATH =BEFORE .                  about to write another text there (setup_file.c)
  *
+ *      cores MASK                           about to claim them (setup_cores.h)
+ *      cgroup PATH                          about to make it
+ *
  * Of a node and a size the last line counts, of a file the first. What was cut short between a
- * change of huge pages and its line is in the file of the lock (setup_huge.c). A torn last line was never acted on. The runtime folder
- * goes last, and the journal last of it, so that an undo that is killed is done again.
+ * change of huge pages and its line is in the file of the lock (setup_huge.c); what was turned for
+ * cores, and must go on being so for others, is in the ledger of all. A torn last line was never
+ * acted on. The runtime folder goes last, and the journal last of it, so that an undo that is
+ * killed is done again.
  */
 #include "setup_private.h"
 
@@ -80,6 +85,7 @@ static int replay_lines(char *text, const char *run, int lock, char *ret_why, si
 	}
 	for (uint32_t i = count; i > 0; i--) {
 		error |= setup_file_undo(line[i - 1], ret_why, room);
+		error |= setup_cores_undo(line[i - 1], real != NULL ? real : run, ret_why, room);
 		if (lock >= 0 && !outdated(line, i - 1, count))
 			error |= setup_huge_undo(lock, real != NULL ? real : run, line[i - 1],
 						 ret_why, room);
@@ -174,5 +180,7 @@ int setup_undo_held(const char *run, int hugepages_fd, char *ret_why, size_t roo
 
 int setup_undo(const char *run, char *ret_why, size_t room)
 {
-	return setup_undo_held(run, -1, ret_why, room);
+	int error = setup_undo_held(run, -1, ret_why, room);
+
+	return setup_cores_settle(ret_why, room) != 0 || error;
 }

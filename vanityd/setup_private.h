@@ -65,6 +65,13 @@ int setup_file_change(int journal_fd, const char *path, const char *text, char *
 		      size_t room);
 int setup_file_undo(const char *line, char *ret_why, size_t room);
 
+/* setup_cores.c: cores of their own, and others sent away. An undo takes any line; 0, or 1 and why.
+ * setup_cores_settle() mends what is left in the ledger of all, from where it can be reached. */
+int setup_cores(struct setup *s);
+int setup_cores_undo(const char *line, const char *run, char *ret_why, size_t room);
+int setup_cores_settle(char *ret_why, size_t room);
+void setup_cores_of_others(const struct setup *s, uint64_t ret[KEEPER_CORES_MAX / 64]);
+
 /* setup_parts.c: images, configs, bells, bind blocks, sockets */
 int setup_images(struct setup *s);
 int setup_configs(struct setup *s);

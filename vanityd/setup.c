@@ -6,7 +6,7 @@
  *      lock the system               nothing (flock)
  *      undo what a dead one left
  *      runtime folder, journal       the folder                      next start, stop, undo
- *      locks of cores, uids          nothing (flock)
+ *      locks of cores, devices, uids nothing (flock)
  *      huge pages      (journalled)  a larger nr_hugepages           next start, stop, undo
  *      memory, images, configs       nothing (memfds)
  *      log                           a file in the folder            next start, stop, undo
@@ -305,8 +305,9 @@ int setup_start(const struct plan *plan, const struct setup_options *options,
 	int error = 0;
 
 	*ret_result = (struct setup_result){ .keeper_pidfd = -1, .keeper_fd = -1 };
-	/* One more a core: their locks lie behind the devices'. */
-	s.fd_end = keeper_fd_cores(plan) + (int)plan->shard_count;
+	/* One more a core and a device: their locks lie behind the devices. */
+	s.lock_at = keeper_fd_cores(plan);
+	s.fd_end = s.lock_at + (int)(plan->shard_count + plan->device_count);
 	clock_look(&s.cycles, &s.cycles_ns);
 	for (uint32_t i = 0; i < sizeof(stages) / sizeof(stages[0]) && error == 0; i++) {
 		if (stages[i].what != NULL && options->stage != NULL)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * setup_lock.c: one holder a system name, a core, a range of uids.
+ * setup_lock.c: one holder a system name, a core, a device, a range of uids.
  *
  * A lock is a flock on a file that is never removed. The keeper inherits the open file, so the
  * lock lives exactly as long as the keeper: no kill leaves one behind.
@@ -71,8 +71,6 @@ static int lock_system(struct setup *s)
 
 static int lock_cores(struct setup *s)
 {
-	int at = keeper_fd_cores(s->plan);
-
 	for (uint32_t i = 0; i < s->plan->shard_count; i++) {
 		const struct plan_shard *p = &s->plan->shard[i];
 		char name[16];
@@ -87,7 +85,53 @@ static int lock_cores(struct setup *s)
 					  "core %u, wanted by shard %s, is another system's", p->core,
 					  p->name);
 		errno = -fd;
-		if (setup_place(s, fd, at++, "lock of a core") != 0)
+		if (setup_place(s, fd, s->lock_at++, "lock of a core") != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* A name that no two devices have: of interfaces there are as many as network namespaces. Return: 0;
+ * 1 where two may well have the same. */
+static int device_name(const struct plan_device *d, char *ret, size_t room)
+{
+	char space[64] = "";
+	unsigned long long number = 0;
+	ssize_t n;
+
+	if (d->backend == PLAN_BACKEND_VFIO) {
+		snprintf(ret, room, "%s", strncmp(d->match, "pci ", 4) == 0 ? d->match + 4 : d->match);
+		for (char *at = ret; *at != '\0'; at++)
+			*at = *at == '/' ? '-' : *at;
+		return 0;
+	}
+	if (d->backend != PLAN_BACKEND_XDP && d->backend != PLAN_BACKEND_TUNTAP)
+		return 1;
+	n = readlink("/proc/self/ns/net", space, sizeof(space) - 1);
+	if (n <= 0 || sscanf(space, "net:[%llu]", &number) != 1)
+		number = 0;
+	snprintf(ret, room, "%llu-%s-%u", number, d->interface, d->queue);
+	return 0;
+}
+
+static int lock_devices(struct setup *s)
+{
+	for (uint32_t i = 0; i < s->plan->device_count; i++) {
+		const struct plan_device *d = &s->plan->device[i];
+		char name[48];
+		int fd;
+
+		if (d->shard == PLAN_NONE || device_name(d, name, sizeof(name)) != 0)
+			continue;
+		fd = setup_lock_take(s->lock_fd,
+				     d->backend == PLAN_BACKEND_VFIO ? "device-pci" : "device-net", name,
+				     ENDING_MS);
+		if (fd == -EWOULDBLOCK)
+			return setup_fail(s, 4, "stop it first, or match another one",
+					  "device %s (%s, queue %u) is another system's", d->name,
+					  d->match, d->queue);
+		errno = -fd;
+		if (setup_place(s, fd, s->lock_at++, "lock of a device") != 0)
 			return -1;
 	}
 	return 0;
@@ -121,6 +165,8 @@ int setup_lock_all(struct setup *s)
 				  geteuid() == 0 ? "" : "set XDG_RUNTIME_DIR to a folder of your own, mode 0700",
 				  "%s", why);
 	if (lock_system(s) != 0)
+		return -1;
+	if (lock_devices(s) != 0)
 		return -1;
 	/* Without root, core numbers are ignored and uids are the user's. */
 	if (s->options->dev)

@@ -25,6 +25,7 @@ struct setup {
 	int run_fd, lock_fd; /* folders: the system's, and the locks' */
 	int programs_fd;
 	int journal_fd;
+	int lock_at; /* where the next lock of a core or a device goes */
 	int hugepages_fd; /* lock, held from counting to taking; -1 without */
 	int numa; /* 1: memory has more than one node */
 	int fd_end;
@@ -40,7 +41,7 @@ int setup_place(struct setup *s, int fd, int at, const char *what);
 /* setup_lock.c: all locks are files below .lock, taken by flock, released by the last close */
 int setup_lock_folder(char *ret_why, size_t room); /* descriptor, or -1 */
 int setup_lock_take(int folder, const char *kind, const char *name, unsigned patience_ms);
-int setup_lock_all(struct setup *s); /* the system, its cores, a range of uids */
+int setup_lock_all(struct setup *s); /* the system, its cores, its devices, a range of uids */
 
 /* setup_memory.c */
 int setup_sealed(struct setup *s, const char *name, const void *bytes, size_t count, mode_t mode,

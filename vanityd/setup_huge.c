@@ -155,10 +155,10 @@ static long huge_wanted(const struct setup *s, int node, uint32_t page_bytes)
 
 	for (uint32_t i = 0; i < s->plan->region_count; i++) {
 		const struct plan_region *r = &s->plan->region[i];
-		const struct plan_shard *writer =
-			r->a < s->plan->shard_count ? &s->plan->shard[r->a] : NULL;
-		int near = writer != NULL && !writer->shared ? setup_numa_node(writer->core) : 0;
+		int near = node != ANY_NODE ? setup_region_node(s->plan, "", i) : ANY_NODE;
 
+		/* What may lie anywhere is counted on the first. */
+		near = near > 0 ? near : 0;
 		if (r->page_bytes == page_bytes && (node == ANY_NODE || near == node))
 			bytes += r->bytes;
 	}

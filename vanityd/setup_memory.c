@@ -141,10 +141,10 @@ static int region_make(struct setup *s, uint32_t n)
 int setup_memory(struct setup *s)
 {
 	for (uint32_t i = 0; i < s->plan->region_count; i++) {
-		uint32_t writer = s->plan->region[i].a;
+		int node = s->numa ? setup_region_node(s->plan, "", i) : -1;
 
-		if (s->numa && writer < s->plan->shard_count && !s->plan->shard[writer].shared)
-			setup_numa_prefer(s->plan->shard[writer].core);
+		if (node >= 0)
+			setup_numa_prefer(node);
 		if (region_make(s, i) != 0)
 			return -1;
 		if (s->numa)

@@ -16,9 +16,9 @@ int setup_numa_node(uint32_t core)
 	return node > 0 ? node : 0;
 }
 
-void setup_numa_prefer(uint32_t core)
+void setup_numa_prefer(int node)
 {
-	numa_set_preferred(setup_numa_node(core));
+	numa_set_preferred(node < setup_numa_nodes() ? node : -1);
 }
 
 void setup_numa_default(void)

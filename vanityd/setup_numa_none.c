@@ -13,9 +13,9 @@ int setup_numa_node(uint32_t core)
 	return 0;
 }
 
-void setup_numa_prefer(uint32_t core)
+void setup_numa_prefer(int node)
 {
-	(void)core;
+	(void)node;
 }
 
 void setup_numa_default(void)

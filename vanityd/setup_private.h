@@ -98,9 +98,12 @@ int setup_devices(struct setup *s);
 /* setup_keeper.c */
 int setup_keeper(struct setup *s);
 
+/* setup_node.c: the node a region shall lie on; -1: no matter. @root is "" but for a test. */
+int setup_region_node(const struct plan *plan, const char *root, uint32_t region);
+
 /* setup_numa.c or setup_numa_none.c */
 int setup_numa_nodes(void); /* nodes with memory; 1 where nobody can tell */
-void setup_numa_prefer(uint32_t core); /* memory taken from now on lies near this core */
+void setup_numa_prefer(int node); /* memory taken from now on lies there, if there is room */
 void setup_numa_default(void);
 int setup_numa_node(uint32_t core);
 

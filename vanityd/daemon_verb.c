@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control_verbs.h"
 #include "exit.h"
 
 #define RESTART_TIMEOUT_NS 10000000000ull
@@ -164,11 +165,9 @@ static const struct {
 	uint32_t right;
 	void (*run)(struct daemon *d, struct control_client *client, const json_t *request);
 } verb_table[] = {
-	{ "status", CONTROL_READ, verb_status }, { "stats", CONTROL_READ, verb_stats },
-	{ "log", CONTROL_READ, verb_log },       { "ready", CONTROL_READ, verb_ready },
-	{ "item", CONTROL_READ, verb_item },     { "restart", CONTROL_ACT, verb_restart },
-	{ "verify", CONTROL_ACT, verb_verify },  { "stop", CONTROL_ACT, verb_stop },
-	{ "devices", CONTROL_READ, verb_devices },
+#define ROW(name, right) { #name, right, verb_##name },
+	CONTROL_VERBS(ROW)
+#undef ROW
 };
 
 void daemon_request(void *context, struct control_client *client, const char *verb,

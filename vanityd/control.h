@@ -25,7 +25,8 @@
  *      stop      act                                    when everything stopped; then the end
  *
  * What a client sends is a claim. A client that is slow, silent or wordy is dropped and never
- * makes the daemon wait: every descriptor is non-blocking, every buffer bounded.
+ * makes the daemon wait: every descriptor is non-blocking, every buffer bounded. Who may only look
+ * has a share of the places and of a second; who may act is never kept out by him.
  */
 #ifndef VANITYD_CONTROL_H
 #define VANITYD_CONTROL_H
@@ -40,6 +41,10 @@
 #define CONTROL_CLIENTS_MAX 16u
 /* Places for those who may not act: they never keep an operator out. */
 #define CONTROL_CLIENTS_READ 12u
+/* Of one uid that may not act: at a time, and requests a second. */
+#define CONTROL_CLIENTS_UID 6u
+#define CONTROL_REQUESTS_UID 50u
+#define CONTROL_REFUSALS_SAID 100u /* a second; of the rest the log has the number */
 #define CONTROL_CONNECT_S 2 /* how long a client waits for room in the backlog */
 #define CONTROL_SLOW_NS 5000000000ull /* to send a request, or to take an answer */
 
@@ -96,6 +101,8 @@ struct control_host {
  */
 struct control *control_new(int listen_fd, int dev, const struct control_host *host);
 void control_free(struct control *control);
+/* The groups who may look and who may act; control_new() takes those of the machine, if any. */
+void control_grant(struct control *control, gid_t read_gid, gid_t act_gid);
 
 /* Fills at most CONTROL_CLIENTS_MAX + 1 entries; returns how many. */
 uint32_t control_poll(struct control *control, struct pollfd *ret_poll);
@@ -107,6 +114,9 @@ int control_sending(const struct control *control);
 uint32_t control_client_rights(const struct control_client *client);
 const char *control_client_name(const struct control_client *client); /* "uid 1000" */
 uint32_t control_client_index(const struct control_client *client);
+
+/** control_refuse() - an answer that says no, and a line for the log */
+void control_refuse(struct control_client *client, int exit, const char *words);
 
 /** control_answer() - @result is stolen; may be NULL. @words: may be NULL */
 void control_answer(struct control_client *client, int exit, const char *words, json_t *result);

@@ -15,6 +15,8 @@
 #include "exit.h"
 
 #define PEER_GROUPS_MAX 256u
+#define QUOTAS 16u
+#define SECOND_NS 1000000000ull
 
 enum client_state { CLIENT_NONE, CLIENT_ASKING, CLIENT_WAITING, CLIENT_SENDING };
 
@@ -23,6 +25,7 @@ struct control_client {
 	int fd;
 	enum client_state state;
 	uint32_t rights;
+	uid_t uid;
 	uint64_t since_ns; /* of the state; 0: not stamped yet */
 	char name[48];
 	char request[CONTROL_REQUEST_MAX];
@@ -31,12 +34,23 @@ struct control_client {
 	size_t answer_bytes, answer_sent;
 };
 
+/* Requests of a uid in the second that began then. */
+struct quota {
+	uid_t uid;
+	uint32_t requests;
+	uint64_t since_ns; /* 0: free */
+};
+
 struct control {
 	int listen_fd;
 	int dev;
 	gid_t read_gid, act_gid;
 	int has_read_gid, has_act_gid;
 	struct control_host host;
+	uint64_t now_ns;
+	struct quota quota[QUOTAS];
+	uint64_t second_ns; /* of refusals */
+	uint32_t refusals;
 	struct control_client client[CONTROL_CLIENTS_MAX];
 };
 
@@ -69,6 +83,13 @@ struct control *control_new(int listen_fd, int dev, const struct control_host *h
 		control->client[i].control = control;
 	}
 	return control;
+}
+
+void control_grant(struct control *control, gid_t read_gid, gid_t act_gid)
+{
+	control->read_gid = read_gid;
+	control->act_gid = act_gid;
+	control->has_read_gid = control->has_act_gid = 1;
 }
 
 static void client_drop(struct control_client *client)
@@ -118,7 +139,14 @@ static uint32_t rights_of(const struct control *control, int fd, const struct uc
 	return rights;
 }
 
-static void client_refuse(struct control_client *client, int exit_code, const char *words);
+static uint32_t clients_of(const struct control *control, uid_t uid)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
+		count += control->client[i].state != CLIENT_NONE && control->client[i].uid == uid;
+	return count;
+}
 
 static void clients_accept(struct control *control, uint64_t now_ns)
 {
@@ -141,14 +169,19 @@ static void clients_accept(struct control *control, uint64_t now_ns)
 		client->state = CLIENT_ASKING;
 		client->since_ns = now_ns;
 		client->rights = rights_of(control, fd, &peer);
+		client->uid = peer.uid;
 		/* A peer outside our pid namespace has no number here. */
 		if (peer.pid > 0)
 			snprintf(client->name, sizeof(client->name), "uid %u pid %d", peer.uid,
 				 peer.pid);
 		else
 			snprintf(client->name, sizeof(client->name), "uid %u", peer.uid);
-		if (i >= CONTROL_CLIENTS_READ && (client->rights & CONTROL_ACT) == 0)
-			client_refuse(client, EXIT_FAILED, "too many clients; try again later");
+		if ((client->rights & CONTROL_ACT) != 0)
+			continue;
+		if (i >= CONTROL_CLIENTS_READ)
+			control_refuse(client, EXIT_FAILED, "too many clients; try again later");
+		else if (clients_of(control, peer.uid) > CONTROL_CLIENTS_UID)
+			control_refuse(client, EXIT_FAILED, "too many clients of one user");
 	}
 }
 
@@ -193,13 +226,44 @@ void control_answer(struct control_client *client, int exit_code, const char *wo
 	client->since_ns = 0;
 }
 
-static void client_refuse(struct control_client *client, int exit_code, const char *words)
+/* A second of refusals is over: how many of them were not said. */
+static void refusals_renew(struct control *control)
 {
+	char line[80];
+
+	if (control->now_ns - control->second_ns < SECOND_NS)
+		return;
+	if (control->refusals > CONTROL_REFUSALS_SAID) {
+		snprintf(line, sizeof(line), "refused %u more requests within a second",
+			 control->refusals - CONTROL_REFUSALS_SAID);
+		control->host.refused(control->host.context, line);
+	}
+	control->refusals = 0;
+	control->second_ns = control->now_ns;
+}
+
+void control_refuse(struct control_client *client, int exit_code, const char *words)
+{
+	struct control *control = client->control;
 	char line[160];
 
 	snprintf(line, sizeof(line), "refused %s: %s", client->name, words);
-	client->control->host.refused(client->control->host.context, line);
+	if (control->refusals++ < CONTROL_REFUSALS_SAID)
+		control->host.refused(control->host.context, line);
 	control_answer(client, exit_code, words, NULL);
+}
+
+/* One more request of that uid within its second? Who was not seen longest makes room for others. */
+static int quota_take(struct control *control, uid_t uid)
+{
+	struct quota *q = &control->quota[0];
+
+	for (uint32_t i = 0; i < QUOTAS && (q->uid != uid || q->since_ns == 0); i++)
+		if (control->quota[i].uid == uid || control->quota[i].since_ns < q->since_ns)
+			q = &control->quota[i];
+	if (q->uid != uid || q->since_ns == 0 || control->now_ns - q->since_ns >= SECOND_NS)
+		*q = (struct quota){ .uid = uid, .since_ns = control->now_ns };
+	return q->requests++ < CONTROL_REQUESTS_UID;
 }
 
 static void request_take(struct control_client *client, size_t bytes)
@@ -208,10 +272,12 @@ static void request_take(struct control_client *client, size_t bytes)
 	const char *verb = json_string_value(json_object_get(request, "verb"));
 
 	if (verb == NULL) {
-		client_refuse(client, EXIT_USAGE, "no request: one line of JSON with a verb");
+		control_refuse(client, EXIT_USAGE, "no request: one line of JSON with a verb");
 	} else if (client->rights == 0) {
-		client_refuse(client, EXIT_DENIED,
+		control_refuse(client, EXIT_DENIED,
 			      "denied: neither root nor in group vanity or vanity-ops");
+	} else if ((client->rights & CONTROL_ACT) == 0 && !quota_take(client->control, client->uid)) {
+		control_refuse(client, EXIT_FAILED, "too many requests in a second");
 	} else {
 		client->state = CLIENT_WAITING;
 		client->control->host.request(client->control->host.context, client, verb, request);
@@ -237,7 +303,7 @@ static void client_read(struct control_client *client)
 	if (end != NULL)
 		request_take(client, (size_t)(end - client->request));
 	else if (client->request_bytes == sizeof(client->request))
-		client_refuse(client, EXIT_USAGE, "the request is too long");
+		control_refuse(client, EXIT_USAGE, "the request is too long");
 }
 
 /* A client that waits says nothing; when it closes its end, what it waits for is forgotten. */
@@ -276,6 +342,8 @@ uint32_t control_poll(struct control *control, struct pollfd *ret_poll)
 
 void control_serve(struct control *control, uint64_t now_ns)
 {
+	control->now_ns = now_ns;
+	refusals_renew(control);
 	clients_accept(control, now_ns);
 	for (uint32_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
 		struct control_client *client = &control->client[i];

@@ -174,22 +174,21 @@ void daemon_request(void *context, struct control_client *client, const char *ve
 		    const json_t *request)
 {
 	struct daemon *d = context;
+	char words[80];
 
 	for (uint32_t i = 0; i < sizeof(verb_table) / sizeof(verb_table[0]); i++) {
 		if (strcmp(verb_table[i].name, verb) != 0)
 			continue;
 		if ((control_client_rights(client) & verb_table[i].right) == 0) {
-			daemon_log(d, "refused %s: %s is for root and group vanity-ops",
-				   control_client_name(client), verb_table[i].name);
-			control_answer(client, EXIT_DENIED,
-				       "denied: only root and group vanity-ops may do that", NULL);
+			snprintf(words, sizeof(words), "denied: %s is for root and group vanity-ops",
+				 verb_table[i].name);
+			control_refuse(client, EXIT_DENIED, words);
 			return;
 		}
 		verb_table[i].run(d, client, request);
 		return;
 	}
-	daemon_log(d, "refused %s: unknown verb", control_client_name(client));
-	control_answer(client, EXIT_USAGE, "this daemon knows no such verb", NULL);
+	control_refuse(client, EXIT_USAGE, "this daemon knows no such verb");
 }
 
 void daemon_gone(void *context, struct control_client *client)

@@ -46,6 +46,7 @@ struct world {
 	uint32_t requests, gone, refused;
 	int answer; /* at once */
 	struct control_client *waiting;
+	char said[160];
 };
 
 static void on_request(void *context, struct control_client *client, const char *verb,
@@ -73,6 +74,7 @@ static void on_refused(void *context, const char *line)
 	struct world *w = context;
 
 	assert_null(strchr(line, '\n'));
+	snprintf(w->said, sizeof(w->said), "%s", line);
 	w->refused++;
 }
 
@@ -150,11 +152,12 @@ static void those_who_may_only_look_leave_room_for_those_who_act(void **state)
 	int fd[CONTROL_CLIENTS_MAX], operator;
 	char text[256];
 
-	peer = (struct ucred){ .uid = 12345, .gid = 12345 };
 	peer_faked = 1;
-	for (uint32_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
+	for (uint32_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+		peer = (struct ucred){ .uid = 12345 + i / 4, .gid = 12345 };
 		assert_true((fd[i] = control_connect(w->path)) >= 0);
-	control_serve(w->control, NOW);
+		control_serve(w->control, NOW);
+	}
 	for (uint32_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
 		client_read(fd[i], text, sizeof(text));
 		assert_int_equal(strstr(text, "too many clients") != NULL,
@@ -168,6 +171,84 @@ static void those_who_may_only_look_leave_room_for_those_who_act(void **state)
 	for (uint32_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
 		close(fd[i]);
 	close(operator);
+}
+
+/* The peer of a test has no groups; as one in group vanity it may look. */
+static int looker(struct world *w, uid_t uid)
+{
+	peer = (struct ucred){ .uid = uid, .gid = 12345 };
+	peer_faked = 1;
+	control_grant(w->control, 12345, 54321);
+	return client_new(w, "{\"verb\":\"status\"}\n", 18);
+}
+
+static void one_who_looks_leaves_places_for_others_who_look(void **state)
+{
+	struct world *w = *state;
+	int fd[CONTROL_CLIENTS_UID + 2];
+	char text[256];
+
+	w->answer = 0;
+	for (uint32_t i = 0; i <= CONTROL_CLIENTS_UID; i++)
+		fd[i] = looker(w, 1000);
+	control_serve(w->control, NOW);
+	assert_int_equal(w->requests, CONTROL_CLIENTS_UID);
+	client_read(fd[CONTROL_CLIENTS_UID], text, sizeof(text));
+	assert_non_null(strstr(text, "too many clients of one user"));
+	fd[CONTROL_CLIENTS_UID + 1] = looker(w, 1001);
+	control_serve(w->control, NOW);
+	control_serve(w->control, NOW);
+	assert_int_equal(w->requests, CONTROL_CLIENTS_UID + 1);
+	peer_faked = 0;
+	for (uint32_t i = 0; i < sizeof(fd) / sizeof(fd[0]); i++)
+		close(fd[i]);
+}
+
+static void one_who_looks_has_so_many_requests_a_second(void **state)
+{
+	struct world *w = *state;
+	char text[256];
+
+	for (uint32_t i = 0; i < CONTROL_REQUESTS_UID + 10; i++) {
+		int fd = looker(w, 1000);
+
+		control_serve(w->control, NOW);
+		client_read(fd, text, sizeof(text));
+		assert_int_equal(strstr(text, "too many requests") != NULL, i >= CONTROL_REQUESTS_UID);
+		close(fd);
+	}
+	assert_int_equal(w->requests, CONTROL_REQUESTS_UID);
+	/* Others have theirs, also many others; and so has he in the next second. */
+	for (uid_t uid = 1001; uid < 1101; uid++) {
+		close(looker(w, uid));
+		control_serve(w->control, NOW + 1);
+	}
+	assert_int_equal(w->requests, CONTROL_REQUESTS_UID + 100);
+	close(looker(w, 1000));
+	control_serve(w->control, NOW + 1000000001);
+	assert_int_equal(w->requests, CONTROL_REQUESTS_UID + 101);
+	/* Who acts is not counted. */
+	peer = (struct ucred){ .uid = 0 };
+	for (uint32_t i = 0; i < 2 * CONTROL_REQUESTS_UID; i++) {
+		close(client_new(w, "{\"verb\":\"status\"}\n", 18));
+		control_serve(w->control, NOW + 1000000002);
+	}
+	assert_int_equal(w->requests, 3 * CONTROL_REQUESTS_UID + 101);
+	peer_faked = 0;
+}
+
+static void a_flood_of_refusals_is_a_number_in_the_log(void **state)
+{
+	struct world *w = *state;
+
+	for (uint32_t i = 0; i < CONTROL_REFUSALS_SAID + 50; i++) {
+		close(client_new(w, "nonsense\n", 9));
+		control_serve(w->control, NOW);
+	}
+	assert_int_equal(w->refused, CONTROL_REFUSALS_SAID);
+	control_serve(w->control, NOW + 1000000000);
+	assert_int_equal(w->refused, CONTROL_REFUSALS_SAID + 1);
+	assert_string_equal(w->said, "refused 50 more requests within a second");
 }
 
 static void a_request_may_come_in_pieces(void **state)
@@ -315,6 +396,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_WORLD(one_line_gets_one_answer),
 		WITH_WORLD(those_who_may_only_look_leave_room_for_those_who_act),
+		WITH_WORLD(one_who_looks_leaves_places_for_others_who_look),
+		WITH_WORLD(one_who_looks_has_so_many_requests_a_second),
+		WITH_WORLD(a_flood_of_refusals_is_a_number_in_the_log),
 		WITH_WORLD(a_request_may_come_in_pieces),
 		WITH_WORLD(what_is_no_request_is_refused_with_a_line_in_the_log),
 		WITH_WORLD(a_request_longer_than_the_limit_is_refused),

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "setup_cores.h"
+
 #define CPU "/sys/devices/system/cpu/"
 
 /* Nothing to judge when no shard wants a core of its own. */
@@ -84,23 +86,26 @@ void check_cores(struct doctor *d, struct doctor_finding *f)
 
 /* --- isolation ----------------------------------------------------------------------------- */
 
-/* Can `start` take cores out of everybody else's scheduling without a new boot? */
-static int partitions(const struct doctor *d)
+/* Can `start` take cores out of everybody else's scheduling without a new boot? As it asks itself.
+ */
+static int partitions(const struct doctor *d, char *ret_why, size_t room)
 {
-	static const char *const mounts[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
-	char path[DOCTOR_LIST_BYTES], text[DOCTOR_FILE_BYTES];
+	struct machine m = { .root = d->root };
+	char text[DOCTOR_FILE_BYTES];
+	unsigned major = 0, minor = 0;
 
-	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
-		snprintf(path, sizeof(path), "%s/cgroup.controllers", mounts[i]);
-		if (look_text(d, path, text) == 0 && strstr(text, "cpuset") != NULL)
-			return 1;
-	}
+	if (cgroup_find(&m, ret_why, room) != 0)
+		return 0;
+	look_text(d, "/proc/sys/kernel/osrelease", text);
+	if (sscanf(text, "%u.%u", &major, &minor) == 2 && (major > 6 || (major == 6 && minor >= 1)))
+		return 1;
+	snprintf(ret_why, room, "isolated partitions came with Linux 6.1");
 	return 0;
 }
 
 void check_isolation(struct doctor *d, struct doctor_finding *f)
 {
-	char text[DOCTOR_FILE_BYTES], a[DOCTOR_LIST_BYTES], b[DOCTOR_LIST_BYTES];
+	char text[DOCTOR_FILE_BYTES], a[DOCTOR_LIST_BYTES], b[DOCTOR_LIST_BYTES], why[128] = "";
 	struct doctor_cores boot, part, open;
 
 	if (none_wanted(d, f))
@@ -113,13 +118,17 @@ void check_isolation(struct doctor *d, struct doctor_finding *f)
 	open = cores_without(&open, &part);
 	cores_list(&boot, a, sizeof(a));
 	cores_list(&part, b, sizeof(b));
-	EVIDENCE(f, "isolated at boot: %s; by a partition now: %s; %s", a[0] != '\0' ? a : "none",
-		 b[0] != '\0' ? b : "none",
-		 partitions(d) ? "cgroup v2 can make one" : "no cgroup v2 with cpuset to make one");
+	EVIDENCE(f, "isolated at boot: %s; by a partition now: %s", a[0] != '\0' ? a : "none",
+		 b[0] != '\0' ? b : "none");
 	if (cores_count(&open) == 0)
 		return;
-	EVIDENCE(f, "; the scheduler may put anything on %s", cores_list(&open, a, sizeof(a)));
-	FIX(f, "boot with the line of --print-boot");
+	cores_list(&open, a, sizeof(a));
+	if (partitions(d, why, sizeof(why))) {
+		EVIDENCE(f, "; start makes one of %s, for as long as it runs", a);
+		return;
+	}
+	EVIDENCE(f, "; start cannot make one (%s): the scheduler may put anything on %s", why, a);
+	FIX(f, "boot with the line of --print-boot, or with cpuset in cgroup v2");
 	UNDO(f, "boot without it");
 	look_judge(f, d->plan != NULL && d->plan->require_cores == PLAN_REQUIRE_ISOLATED
 			      ? DOCTOR_REFUSED
@@ -323,7 +332,7 @@ void check_interrupts(struct doctor *d, struct doctor_finding *f)
 		FIX(f, "there is no other core to move them to");
 	else
 		FIX(f,
-		    "--fix, or: for i in /proc/irq/*/smp_affinity_list; do echo %s > $i; done; those of a "
+		    "start moves what can be moved while it runs; now: --fix, or for i in /proc/irq/*/smp_affinity_list; do echo %s > $i; done; those of a "
 		    "device's queues refuse it: boot with the line of --print-boot",
 		    cores_list(&rest, list, sizeof(list)));
 	UNDO(f, "--undo");
@@ -354,7 +363,7 @@ void check_workqueues(struct doctor *d, struct doctor_finding *f)
 		return;
 	}
 	look_change(d, f, path, cores_mask(&rest, list, sizeof(list)));
-	FIX(f, "--fix, or: echo %s > %s", list, path);
+	FIX(f, "start does it while it runs; now: --fix, or echo %s > %s", list, path);
 	UNDO(f, "--undo");
 }
 

@@ -277,6 +277,21 @@ static void cores_are_isolated_by_the_boot_or_by_a_partition(void **state)
 	verdict_is(r, "isolation", DOCTOR_FINE);
 }
 
+static void a_partition_is_made_where_cgroup_v2_has_cpuset(void **state)
+{
+	struct rig *r = *state;
+
+	PLAN(r, 1, 2);
+	r->plan->require_cores = PLAN_REQUIRE_ISOLATED;
+	put(r, "/proc/self/mountinfo", "31 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+	put(r, "/sys/fs/cgroup/cgroup.controllers", "cpu io memory\n");
+	verdict_is(r, "isolation", DOCTOR_REFUSED);
+	put(r, "/sys/fs/cgroup/cgroup.controllers", "cpuset cpu io memory\n");
+	verdict_is(r, "isolation", DOCTOR_FINE);
+	put(r, "/proc/sys/kernel/osrelease", "6.0.19\n");
+	verdict_is(r, "isolation", DOCTOR_REFUSED);
+}
+
 static void the_tick_stops_on_cores_named_at_boot_only(void **state)
 {
 	struct rig *r = *state;
@@ -763,6 +778,7 @@ int main(void)
 		T(shards_on_every_core_leave_none_to_the_rest),
 		T(shared_shards_need_nothing_of_a_core),
 		T(cores_are_isolated_by_the_boot_or_by_a_partition),
+		T(a_partition_is_made_where_cgroup_v2_has_cpuset),
 		T(the_tick_stops_on_cores_named_at_boot_only),
 		T(interrupts_keep_their_other_cores),
 		T(no_list_or_mask_is_cut_short),

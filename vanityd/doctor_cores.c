@@ -80,8 +80,9 @@ void check_cores(struct doctor *d, struct doctor_finding *f)
 	}
 	if (d->live && d->plan != NULL)
 		cores_taken(d, f);
-	look_can(d, CAN_CORES, cores_count(&missing) == 0 && wanted[0] != '\0',
-		 wanted[0] == '\0' ? "none to spare" : "%s", wanted);
+	if (d->plan == NULL || wanted[0] != '\0')
+		look_can(d, CAN_CORES, cores_count(&missing) == 0 && wanted[0] != '\0', "%s",
+			 wanted[0] != '\0' ? wanted : "none to spare");
 }
 
 /* --- isolation ----------------------------------------------------------------------------- */

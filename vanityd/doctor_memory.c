@@ -117,8 +117,7 @@ void check_huge_pages(struct doctor *d, struct doctor_finding *f)
 	if (none)
 		EVIDENCE(f, "this kernel has no huge pages");
 	look_can(d, CAN_HUGE, !none,
-		 none ? "small pages take their place"
-		      : "reserved by start; free now and more in the findings");
+		 none ? "small pages take their place" : "start reserves what it lacks");
 	if (d->plan != NULL && !required && !none && wanted_pages(d, -1) == 0) {
 		f->verdict = DOCTOR_NOT_NEEDED;
 		return;

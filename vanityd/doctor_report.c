@@ -60,6 +60,9 @@ static void print_can(FILE *out, const struct doctor *d)
 	for (uint32_t i = 0; i < CAN_COUNT; i++) {
 		const struct doctor_ability *a = &d->can[i];
 
+		/* What a topology does not need was not asked. */
+		if (d->plan != NULL && !a->known)
+			continue;
 		fprintf(out, "  %-31s %s%s%s\n", abilities[i].words, able_words(a),
 			a->words[0] != '\0' ? ": " : "", a->words);
 	}

@@ -157,14 +157,10 @@ static int release(const char *run, char *ret_why, size_t room)
 
 	if (folder < 0)
 		return 1;
-	if (ledger_there(folder)) {
-		lock = lock_cores(folder, UNDO_LOCK_MS, ret_why, room);
-		(void)cgroup_find(&m, why, sizeof(why));
-		if (lock >= 0)
-			error = ledger_change(&m, folder, run, NULL, 0, NULL, ret_why, room);
-	} else {
-		error = 0;
-	}
+	lock = lock_cores(folder, UNDO_LOCK_MS, ret_why, room);
+	(void)cgroup_find(&m, why, sizeof(why));
+	if (lock >= 0)
+		error = ledger_change(&m, folder, run, NULL, 0, NULL, ret_why, room);
 	if (lock >= 0)
 		close(lock);
 	close(folder);

@@ -141,6 +141,7 @@ static int ledger_store(int folder, const struct ledger *l, char *ret_why, size_
 	FILE *file;
 
 	if (l->claims == 0 && l->knobs.count == 0) {
+		(void)unlinkat(folder, LEDGER_NEW, 0); /* of one that was killed */
 		if (unlinkat(folder, LEDGER, 0) == 0 || errno == ENOENT)
 			return 0;
 		snprintf(ret_why, room, "%s: %s", LEDGER, strerror(errno));

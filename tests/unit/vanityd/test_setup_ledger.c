@@ -255,7 +255,9 @@ static void a_restoring_cut_short_is_ended_by_the_next(void **state)
 
 	put(c, "/proc/irq/5/smp_affinity", "b\n");
 	put(c, "/locks/cores-ledger", "vanity-cores 1\nirq 5 0 0 0000000f b f\n");
+	put(c, "/locks/cores-ledger.new", "vanity-cores 1\nirq 5 0 ");
 	assert_int_equal(change(c, "nobody", 0, NULL), 0);
+	check_is(c, "/locks/cores-ledger.new", NULL);
 	check_untouched(c);
 }
 

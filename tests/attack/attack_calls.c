@@ -148,14 +148,19 @@ static bool attack_thread(struct attacker *a)
 	return attack_call(a, arch_clone_call(&args, sizeof(args), thread, NULL));
 }
 
-/* @touch is tried on every process it can name but itself. */
+/* @touch is tried on every process it can name but itself; the first answer that somebody is there
+ * is kept. */
 static bool anybody(struct attacker *a, bool (*touch)(struct attacker *a, long pid))
 {
-	long own = CALL_0(__NR_getpid);
+	long own = CALL_0(__NR_getpid), refused = -3 /* ESRCH */;
 
-	for (long pid = 1; pid < PIDS_MAX; pid++)
+	for (long pid = 1; pid < PIDS_MAX; pid++) {
 		if (pid != own && touch(a, pid))
 			return true;
+		if (pid != own && refused == -3)
+			refused = a->detail;
+	}
+	a->detail = refused;
 	return false;
 }
 
@@ -221,7 +226,7 @@ static bool attack_core(struct attacker *a)
 
 	if (!attack_call(a, CALL_3(__NR_sched_getaffinity, 0, sizeof(own), own)))
 		return false;
-	a->detail = (long)own[0];
+	a->detail = 0;
 	return own[a->number / 64 % 16] >> a->number % 64 & 1;
 }
 

@@ -54,6 +54,7 @@ enum port_count {
 	PORT_DROPPED,
 	PORT_REFUSED,
 	PORT_FAULTS,
+	PORT_COPIED,
 	PORT_COUNTS,
 };
 extern const char *const port_count_name[PORT_COUNTS];

@@ -11,6 +11,7 @@
 
 const char *const port_count_name[PORT_COUNTS] = {
 	"lost_in_hand", "in_doubt", "handled_late", "skipped", "dropped", "refused", "faults",
+	"copied",
 };
 
 /* A small file of procfs as text; 0 when it cannot be read. */
@@ -167,6 +168,7 @@ uint64_t shard_count_port(const struct daemon_shard *s, uint32_t port, enum port
 		[PORT_DROPPED] = &p->dropped,
 		[PORT_REFUSED] = &p->refused,
 		[PORT_FAULTS] = &p->faults,
+		[PORT_COPIED] = &p->copied,
 	};
 
 	return wire_load(word[which]);

@@ -216,6 +216,7 @@ static void bind_fill_port(const struct plan *plan, uint32_t shard, uint32_t por
 	to->pool_count = c->pool_count;
 	for (uint32_t i = 0; i < c->pool_count; i++)
 		to->pool[i] = pool_index[c->pool[i]];
+	to->copy = pp->output || c->copy_pool == PLAN_NONE ? PLAN_NONE : pool_index[c->copy_pool];
 	to->mine_at = pp->output ? c->tx_at : c->rx_at;
 	to->peer_at = pp->output ? c->rx_at : c->tx_at;
 	for (uint32_t i = 0; i < neighbour_count; i++)

@@ -65,6 +65,8 @@ struct bind_port {
 	uint32_t frame_bits;
 	uint32_t pool_count;
 	uint32_t pool[PLAN_CHANNEL_POOLS_MAX]; /* index into bind_pool */
+	uint32_t copy; /* input: the pool of this shard's to copy into, index into bind_pool; or PLAN_NONE */
+	uint32_t reserved;
 	uint64_t mine_at, peer_at; /* offsets in wire_out and wire_in */
 };
 

@@ -104,7 +104,7 @@ struct cell_port {
 	wire_u64 dropped; /* full = drop */
 	wire_u64 refused; /* give-backs that are not on the ledger */
 	wire_u64 faults; /* times this end broke the channel */
-	wire_u64 reserved;
+	wire_u64 copied; /* consumer, `copy = POOL`: frames copied on take */
 	/* Hop latency of sampled items, consumer only: cycles from publish to take. */
 	_Alignas(WIRE_LINE) wire_u64 hop[CELL_HISTOGRAM];
 };

@@ -121,8 +121,44 @@ void tx_home(struct vanity_shard *self, uint32_t local, uint32_t frame)
 
 /* --- the consumer's end -------------------------------------------------------------------- */
 
+/* A frame from this input that we are done with, on its way home. */
+static void rx_return(struct vanity_rx *rx, uint32_t local, uint32_t frame)
+{
+	struct vanity_shard *self = rx->ch.self;
+
+	if (self->guest[local] == (uint8_t)(rx - self->rx)) {
+		self->guest[local] = FROM_NOTHING;
+		rx->hand_count--;
+		rx_lane_push(rx, frame);
+		if (self->to[local] == TO_NOBODY)
+			tx_home(self, local, frame);
+		return;
+	}
+	vanity_assert(self, self->from[local] == (uint8_t)(rx - self->rx));
+	vanity_assert(self, self->to[local] == TO_NOBODY);
+	tx_home(self, local, frame);
+}
+
+/*
+ * The originals of the burst before. Not when they are copied: a lane is published in the middle of
+ * a burst too, and a frame that is home is in nobody's doubt when we die.
+ */
+static void rx_return_copied(struct vanity_rx *rx)
+{
+	for (uint32_t i = 0; i < rx->copied_count; i++) {
+		const struct channel_pool *pool;
+		uint32_t local = channel_local(&rx->ch, rx->copied[i], &pool);
+
+		vanity_assert(rx->ch.self, local != LOCAL_NONE);
+		rx_return(rx, local, rx->copied[i]);
+	}
+	rx->copied_count = 0;
+}
+
 void rx_finish(struct vanity_rx *rx)
 {
+	if (rx->copied_count > 0)
+		rx_return_copied(rx);
 	rx_lane_publish(rx);
 	if (rx->head == rx->taken)
 		return;
@@ -221,6 +257,30 @@ static uint32_t rx_accept(struct vanity_rx *rx, const wire_u64 *slot, uint64_t a
 	return CHANNEL_OK;
 }
 
+static uint8_t *pool_bytes(const struct vanity_pool *pool, uint32_t frame, uint32_t offset)
+{
+	return pool->base + (uint64_t)(frame - pool->first) * pool->frame_bytes + offset;
+}
+
+/* From here on only the copy is looked at: who writes the lender's pool changes nothing any more. */
+static void rx_copy(struct vanity_rx *rx, struct vanity_ref *ref)
+{
+	struct vanity_shard *self = rx->ch.self;
+	struct vanity_pool *to = rx->copy;
+	const struct channel_pool *pool;
+	uint32_t frame;
+
+	vanity_assert(self, channel_local(&rx->ch, ref->frame, &pool) != LOCAL_NONE);
+	vanity_assert(self, to->free_count > 0);
+	vanity_assert(self, (uint64_t)ref->offset + ref->length <= to->frame_bytes);
+	frame = to->free[--to->free_count];
+	memcpy(pool_bytes(to, frame, ref->offset),
+	       pool_bytes(&self->pool[pool->pool], ref->frame, ref->offset), ref->length);
+	self->from[to->local + (frame - to->first)] = FROM_POOL;
+	rx->copied[rx->copied_count++] = ref->frame;
+	ref->frame = frame;
+}
+
 /* Before the burst's first effect: who dies now leaves [head, taken) in doubt. */
 static inline void rx_took(struct vanity_rx *rx, uint32_t n)
 {
@@ -249,6 +309,9 @@ uint32_t vanity_rx_take(struct vanity_rx *rx, struct vanity_ref *ret_ref, uint32
 		return 0;
 	if (ref_max > VANITY_BURST_MAX)
 		ref_max = VANITY_BURST_MAX;
+	/* Nowhere to copy to: it waits in the channel, and its producer with it. */
+	if (rx->copy != NULL && ref_max > rx->copy->free_count)
+		ref_max = rx->copy->free_count;
 	avail = rx_published(rx, ref_max);
 	if (avail > ref_max)
 		avail = ref_max;
@@ -258,8 +321,12 @@ uint32_t vanity_rx_take(struct vanity_rx *rx, struct vanity_ref *ret_ref, uint32
 		fault = rx_accept(rx, &rx->slot[(at & ch->slot_mask) * 2], at, &ret_ref[n], &value);
 		if (fault != CHANNEL_OK)
 			break;
+		if (rx->copy != NULL)
+			rx_copy(rx, &ret_ref[n]);
 	}
 	rx_took(rx, n);
+	if (rx->copied_count > 0)
+		cell_add(&ch->cell->copied, n);
 	if (fault != CHANNEL_OK)
 		channel_break(ch, fault, value);
 	return n;
@@ -269,21 +336,16 @@ void vanity_rx_give_back(struct vanity_rx *rx, const struct vanity_ref *ref, uin
 {
 	struct vanity_shard *self = rx->ch.self;
 	const struct channel_pool *pool;
-	uint32_t local = channel_local(&rx->ch, ref->frame, &pool);
+	uint32_t local;
 
-	vanity_assert(self, local != LOCAL_NONE);
-	vanity_count(self, reason, 1);
-	if (self->guest[local] == (uint8_t)(rx - self->rx)) {
-		self->guest[local] = FROM_NOTHING;
-		rx->hand_count--;
-		rx_lane_push(rx, ref->frame);
-		if (self->to[local] == TO_NOBODY)
-			tx_home(self, local, ref->frame);
+	if (rx->copy != NULL) {
+		vanity_frame_drop(rx->copy, ref, reason);
 		return;
 	}
-	vanity_assert(self, self->from[local] == (uint8_t)(rx - self->rx));
-	vanity_assert(self, self->to[local] == TO_NOBODY);
-	tx_home(self, local, ref->frame);
+	local = channel_local(&rx->ch, ref->frame, &pool);
+	vanity_assert(self, local != LOCAL_NONE);
+	vanity_count(self, reason, 1);
+	rx_return(rx, local, ref->frame);
 }
 
 uint32_t vanity_slot_take(struct vanity_rx *rx, void *ret_slots, uint32_t n_max)
@@ -597,7 +659,7 @@ static uint8_t *ref_bytes(struct vanity_shard *self, const struct vanity_ref *re
 	struct vanity_pool *pool = shard_pool_of(self, ref->frame);
 
 	vanity_assert(self, (uint64_t)ref->offset + ref->length <= pool->frame_bytes);
-	return pool->base + (uint64_t)(ref->frame - pool->first) * pool->frame_bytes + ref->offset;
+	return pool_bytes(pool, ref->frame, ref->offset);
 }
 
 const void *vanity_ref_read(struct vanity_rx *rx, const struct vanity_ref *ref)

@@ -94,6 +94,9 @@ struct vanity_rx {
 	uint64_t lane_tail, lane_published;
 	uint32_t hand_count, adopted_count; /* frames from here; how many of them are `adopted` */
 	uint64_t stamp_at; /* last sample counted */
+	struct vanity_pool *copy; /* ours: each frame is copied into one of it; NULL: it is lent */
+	uint32_t copied_count; /* of the burst in hand: the lender's frames, not given back yet */
+	uint32_t copied[VANITY_BURST_MAX];
 };
 
 struct vanity_tx {

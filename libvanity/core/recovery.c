@@ -678,7 +678,9 @@ static uint32_t shard_lender(struct vanity_shard *self, uint32_t frame)
 		if (self->pool[i].owned && frame - self->pool[i].first < self->pool[i].count)
 			return FROM_POOL;
 	for (uint32_t i = 0; i < self->rx_count; i++) {
-		if (channel_local(&self->rx[i].ch, frame, &p) == LOCAL_NONE)
+		/* What comes in by a copy goes nowhere: below is only the copy. */
+		if (self->rx[i].copy != NULL ||
+		    channel_local(&self->rx[i].ch, frame, &p) == LOCAL_NONE)
 			continue;
 		from = from == FROM_NOTHING ? i : FROM_MANY;
 	}

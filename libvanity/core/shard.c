@@ -139,6 +139,7 @@ static void rx_format(struct vanity_rx *rx, uint8_t *mine, const uint8_t *peer)
 	rx->lane = (wire_u32 *)(void *)(mine + 2 * bitmap);
 	rx->lane_mask = p->lane_slots ? p->lane_slots - 1 : 0;
 	rx->stamp_at = UINT64_MAX;
+	rx->copy = p->copy == PLAN_NONE ? NULL : &rx->ch.self->pool[p->copy];
 }
 
 static void tx_format_end(struct vanity_tx *tx, uint8_t *mine, const uint8_t *peer)
@@ -253,6 +254,7 @@ static void shard_cell_reset(struct vanity_shard *self)
 		wire_store(&p->dropped, 0);
 		wire_store(&p->refused, 0);
 		wire_store(&p->faults, 0);
+		wire_store(&p->copied, 0);
 		for (uint32_t k = 0; k < CELL_HISTOGRAM; k++)
 			wire_store(&p->hop[k], 0);
 	}

@@ -189,8 +189,16 @@
 	  "keep `copy` (only the copy is judged) or `borrow = trusted`", "") \
 	M(COPY_NOT_OWNED, "copy-not-owned", "pool `%1` belongs to `%2`, not to the reader `%3`", \
 	  "the reader copies into a pool of its own", "") \
+	M(COPY_OF_ITSELF, "copy-of-itself", "channel `%2` carries pool `%1` and copies into it", \
+	  "with all its frames in the channel nothing could be taken: copy into another pool", "") \
+	M(COPY_TOO_SMALL, "copy-too-small", "pool `%1` has frames of %2, and `%3` of %4", \
+	  "a copy must fit: write `frame = %4` in `%1`", "") \
+	M(COPY_INTO_DEVICE, "copy-into-device", "device `%2` writes pool `%1`", \
+	  "a copy that a device can change is none: copy into a pool of its own", "") \
 	M(NOT_IN_CUSTODY, "not-in-custody", "shard `%1` neither owns pool `%2` nor receives its frames", \
 	  "remove the pool from this channel, or list it on a channel into `%1`", "") \
+	M(COPIED_AWAY, "copied-away", "shard `%1` has only copies of the frames of pool `%2`", \
+	  "the originals go back: name the pool it copies into, `%3`", "") \
 	M(LENDING_CIRCLE, "lending-circle", "frames of pool `%1` can come back to shard `%2` by this channel", \
 	  "a frame's way meets no shard but its owner twice: send a copy from a pool of `%3`", "") \
 	M(TRUST_CROSSED, "trust-crossed", "channel `%1` crosses from trust `%2` to trust `%3`", \

@@ -87,6 +87,38 @@ static void check_pools(struct topology *t, struct plan *plan, uint32_t channel)
 	}
 }
 
+/* The pool of `copy`: the reader's own, nobody's way back, no device's, and of frames as large. */
+static void check_copy(struct topology *t, const struct plan *plan, const struct plan_channel *row,
+		       const struct topology_value *v)
+{
+	const struct plan_pool *copy = &plan->pool[row->copy_pool];
+
+	if (copy->owner == PLAN_NONE)
+		return;
+	if (copy->owner != row->consumer) {
+		REPORT(t, MESSAGE_COPY_NOT_OWNED, v->at, v->bytes, A_TEXT(copy->name),
+		       A_TEXT(plan->shard[copy->owner].name),
+		       A_TEXT(plan->shard[row->consumer].name));
+		return;
+	}
+	for (uint32_t i = 0; i < row->pool_count; i++) {
+		const struct plan_pool *pool = &plan->pool[row->pool[i]];
+
+		if (pool == copy)
+			REPORT(t, MESSAGE_COPY_OF_ITSELF, v->at, v->bytes, A_TEXT(copy->name),
+			       A_TEXT(row->name));
+		else if (pool->frame_bytes > copy->frame_bytes)
+			REPORT(t, MESSAGE_COPY_TOO_SMALL, v->at, v->bytes, A_TEXT(copy->name),
+			       A_BYTES(copy->frame_bytes), A_TEXT(pool->name),
+			       A_BYTES(pool->frame_bytes));
+	}
+	for (uint32_t i = 0; i < plan->device_count; i++) {
+		if (plan->device[i].pool == row->copy_pool)
+			REPORT(t, MESSAGE_COPY_INTO_DEVICE, v->at, v->bytes, A_TEXT(copy->name),
+			       A_TEXT(plan->device[i].name));
+	}
+}
+
 /* Keys that speak of frames; on a plain channel only the channel's own are wrong. */
 static void check_frame_keys(struct topology *t, struct plan *plan, uint32_t channel)
 {
@@ -115,18 +147,13 @@ static void check_frame_keys(struct topology *t, struct plan *plan, uint32_t cha
 	if (copy == NULL)
 		return;
 	row->copy_pool = pool_lookup(plan, t->text + copy->at, copy->bytes, &near);
-	unbuilt_add(t, plan, b, "copy", item_of(t, b, KEY_CHANNEL_COPY)->at);
 	if (borrow != NULL)
 		REPORT(t, MESSAGE_COPY_AND_BORROW, copy->at, copy->bytes, A_NAME(t, b));
 	if (row->copy_pool == PLAN_NONE)
 		REPORT(t, MESSAGE_UNKNOWN_NAME, copy->at, copy->bytes, A_TEXT("pool"),
 		       A_SPAN(t, copy->at, copy->bytes), A_NEAR(&near));
-	else if (row->consumer != PLAN_NONE && plan->pool[row->copy_pool].owner != PLAN_NONE &&
-		 plan->pool[row->copy_pool].owner != row->consumer)
-		REPORT(t, MESSAGE_COPY_NOT_OWNED, copy->at, copy->bytes,
-		       A_SPAN(t, copy->at, copy->bytes),
-		       A_TEXT(plan->shard[plan->pool[row->copy_pool].owner].name),
-		       A_TEXT(plan->shard[row->consumer].name));
+	else if (row->consumer != PLAN_NONE)
+		check_copy(t, plan, row, copy);
 }
 
 static void check_channel(struct topology *t, struct plan *plan, uint32_t channel)

@@ -5,7 +5,7 @@
  *
  *   custody   who sends a frame owns its pool or receives it
  *   access    who receives a frame may read it; who may read it receives it
- *   circle    without its owner, the channels of one pool lead nowhere twice
+ *   circle    without its owner, the channels of one pool lead nowhere twice; a copy ends a way
  *   trust     a channel between two labels says how it is judged
  *   lend      a source is a pool of one's own, or an input. For every source of a lender and
  *             every output that can carry its frames: what all the other such outputs may hold
@@ -22,15 +22,33 @@ static bool carries(const struct plan_channel *c, uint32_t pool)
 	return false;
 }
 
-static bool receives(const struct plan *plan, uint32_t shard, uint32_t pool)
+/* Does it receive frames of this pool: to read them (a copy is read too), or to have them? */
+static bool receives(const struct plan *plan, uint32_t shard, uint32_t pool, bool has)
 {
 	const struct plan_shard *row = &plan->shard[shard];
 
 	for (uint32_t i = 0; i < row->port_count; i++) {
-		if (row->port[i].output == 0 && carries(&plan->channel[row->port[i].channel], pool))
+		const struct plan_channel *c = &plan->channel[row->port[i].channel];
+
+		if (row->port[i].output == 0 && carries(c, pool) &&
+		    !(has && c->copy_pool != PLAN_NONE))
 			return true;
 	}
 	return false;
+}
+
+/* The pool that a shard copies frames of this one into; PLAN_NONE where it copies none. */
+static uint32_t copied_into(const struct plan *plan, uint32_t shard, uint32_t pool)
+{
+	const struct plan_shard *row = &plan->shard[shard];
+
+	for (uint32_t i = 0; i < row->port_count; i++) {
+		const struct plan_channel *c = &plan->channel[row->port[i].channel];
+
+		if (row->port[i].output == 0 && carries(c, pool) && c->copy_pool != PLAN_NONE)
+			return c->copy_pool;
+	}
+	return PLAN_NONE;
 }
 
 /* Where a pool stands in a channel's list, for the caret; its defaults' list if it has none. */
@@ -51,13 +69,20 @@ static void check_channel_pool(struct topology *t, struct plan *plan, uint32_t c
 	const struct plan_pool *pool = &plan->pool[row->pool[i]];
 	const struct topology_value *v = pool_value(t, channel, i);
 
-	if (pool->owner != row->producer && !receives(plan, row->producer, row->pool[i])) {
+	if (pool->owner != row->producer && !receives(plan, row->producer, row->pool[i], true)) {
 		/* The list may be that of the defaults: blame the end, which is the channel's. */
 		bool own = b->item[KEY_CHANNEL_POOLS] != TOPOLOGY_NONE;
+		uint32_t at = own ? v->at : b->from.shard_at;
+		uint32_t bytes = own ? v->bytes : b->from.shard_bytes;
+		uint32_t copy = copied_into(plan, row->producer, row->pool[i]);
 
-		REPORT(t, MESSAGE_NOT_IN_CUSTODY, own ? v->at : b->from.shard_at,
-		       own ? v->bytes : b->from.shard_bytes,
-		       A_TEXT(plan->shard[row->producer].name), A_TEXT(pool->name));
+		if (copy == PLAN_NONE)
+			REPORT(t, MESSAGE_NOT_IN_CUSTODY, at, bytes,
+			       A_TEXT(plan->shard[row->producer].name), A_TEXT(pool->name));
+		else
+			REPORT(t, MESSAGE_COPIED_AWAY, at, bytes,
+			       A_TEXT(plan->shard[row->producer].name), A_TEXT(pool->name),
+			       A_TEXT(plan->pool[copy].name));
 	}
 	if (plan_access_find(plan, row->pool[i], row->consumer) == PLAN_NONE)
 		REPORT(t, MESSAGE_ACCESS_MISSING, b->to.shard_at, b->to.shard_bytes,
@@ -75,7 +100,7 @@ static void check_access_used(struct topology *t, struct plan *plan, uint32_t po
 		struct near near;
 		uint32_t shard = shard_lookup(plan, t->text + v->at, v->bytes, &near);
 
-		if (!receives(plan, shard, pool))
+		if (!receives(plan, shard, pool, false))
 			REPORT(t, MESSAGE_ACCESS_UNUSED, v->at, v->whole_bytes,
 			       A_SPAN(t, v->at, v->bytes), A_TEXT(plan->pool[pool].name));
 	}
@@ -97,7 +122,8 @@ static void check_circle(struct topology *t, struct plan *plan, uint32_t pool)
 	for (uint32_t i = 0; i < plan->channel_count; i++) {
 		const struct plan_channel *c = &plan->channel[i];
 
-		t->mark[i] = carries(c, pool) && c->producer != owner && c->consumer != owner;
+		t->mark[i] = carries(c, pool) && c->copy_pool == PLAN_NONE &&
+			     c->producer != owner && c->consumer != owner;
 		if (t->mark[i] != 0)
 			inputs[c->consumer]++;
 	}
@@ -184,7 +210,9 @@ static bool source_get(const struct plan *plan, uint32_t shard, uint32_t n, stru
 	for (uint32_t i = 0; i < row->port_count; i++) {
 		const struct plan_channel *c = &plan->channel[row->port[i].channel];
 
-		if (row->port[i].output == 0 && c->pool_count != 0 && n-- == 0) {
+		/* What is copied goes on as a frame of a pool of ours. */
+		if (row->port[i].output == 0 && c->pool_count != 0 && c->copy_pool == PLAN_NONE &&
+		    n-- == 0) {
 			*ret = (struct source){ c, PLAN_NONE, c->lend };
 			return true;
 		}

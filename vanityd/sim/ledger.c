@@ -10,6 +10,9 @@
  *        ^                   |  |                                                |
  *        +----- drop --------+  +<----------------- give_back -------------------+
  *
+ * Where a channel copies, the item changes its frame as it is taken: the original is FREE, a frame
+ * of the taker's pool HELD.
+ *
  * What it accuses:
  *   - a frame handed out by its owner while a living shard holds it, or while it stands in a slot
  *     of a channel both of whose ends have lived on since it was put there
@@ -373,6 +376,34 @@ static void took_frame(uint32_t number, uint64_t at, const struct vanity_ref *re
 	say("take", ref->frame, number, at);
 }
 
+static void handed_out(uint32_t number);
+
+/*
+ * The item goes on in a frame of the taker's own, as it was put; the original is free to come home.
+ * Return: what was put there, for check_entry(): only the frame may differ.
+ */
+static struct vanity_ref took_copy(uint32_t number, uint64_t at, const struct vanity_ref *ref)
+{
+	const struct entry *e = &channel[number].log[at & channel[number].mask];
+	const struct plan_pool *to = &world.plan->pool[world.plan->channel[number].copy_pool];
+	struct vanity_ref put = *ref;
+	struct frame *original;
+
+	put.frame = e->frame;
+	original = frame_get(put.frame);
+	if (ref->frame - to->first_frame >= to->frame_count)
+		world_fail("%s takes item %" PRIu64 " of channel %s as frame %u, which is no copy",
+			   party_name(sim.current), at, world.plan->channel[number].name,
+			   ref->frame);
+	took_frame(number, at, &put);
+	handed_out(ref->frame);
+	frame_get(ref->frame)->item = original->item;
+	original->item = 0;
+	original->state = FRAME_FREE;
+	original->giver = 0;
+	return put;
+}
+
 uint32_t __real_vanity_rx_take(struct vanity_rx *rx, struct vanity_ref *ref, uint32_t max);
 uint32_t __wrap_vanity_rx_take(struct vanity_rx *rx, struct vanity_ref *ref, uint32_t max);
 
@@ -383,6 +414,12 @@ uint32_t __wrap_vanity_rx_take(struct vanity_rx *rx, struct vanity_ref *ref, uin
 	uint64_t at = sim_peek(&rx_words(number)->taken) - n;
 
 	for (uint32_t i = 0; i < n && !world.failed; i++) {
+		if (world.plan->channel[number].copy_pool != PLAN_NONE) {
+			struct vanity_ref put = took_copy(number, at + i, &ref[i]);
+
+			check_entry(number, at + i, ref_signature(&put));
+			continue;
+		}
 		check_entry(number, at + i, ref_signature(&ref[i]));
 		took_frame(number, at + i, &ref[i]);
 	}
@@ -439,6 +476,11 @@ void __wrap_vanity_rx_give_back(struct vanity_rx *rx, const struct vanity_ref *r
 
 	/* Before the call: once the lane is published the lender may hand it out again. */
 	item_over(f, ref->frame, reason);
+	if (world.plan->channel[number].copy_pool != PLAN_NONE) {
+		/* A frame of its own: no news of it has to go anywhere. */
+		__real_vanity_rx_give_back(rx, ref, reason);
+		return;
+	}
 	f->channel = number;
 	f->shard = sim.current;
 	f->giver = world.shard[sim.current].alive;

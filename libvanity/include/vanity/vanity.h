@@ -208,7 +208,8 @@ uint64_t vanity_option_u64(struct vanity_shard *self, const char *name, uint64_t
  * Context: hot path; never blocks, never fails.
  * Order: says that the burst before it is finished; acquires the writer's tail; publishes
  *        `taken` before it returns.
- * Owner: custody of the frames is the caller's until put or given back.
+ * Owner: custody of the frames is the caller's until put or given back. Where the topology says
+ *        `copy = POOL` they are copies in frames of POOL, this shard's own, and go on as such.
  * Return: number taken; 0 when the channel is empty, detached or broken.
  * Source: DESIGN section 4, rules 4, 5, 7 and 9.
  */

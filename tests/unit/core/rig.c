@@ -114,7 +114,7 @@ static struct plan *plan_new(const struct rig_spec *spec)
 		c->slot_count = spec->channel[i].slots;
 		c->slot_bytes = spec->channel[i].slot_bytes ? spec->channel[i].slot_bytes : 16;
 		c->full = spec->channel[i].full;
-		c->copy_pool = PLAN_NONE;
+		c->copy_pool = spec->channel[i].copy ? spec->channel[i].copy - 1 : PLAN_NONE;
 		for (uint32_t k = 0; k < p->pool_count; k++) {
 			if (!(spec->channel[i].pools >> k & 1))
 				continue;

@@ -48,6 +48,7 @@ struct rig_spec {
 	} pool[RIG_POOLS];
 	struct {
 		uint32_t from, to, slots, pools, lend, full, slot_bytes;
+		uint32_t copy; /* 1 and the pool to copy into; 0: none */
 	} channel[RIG_CHANNELS]; /* ends at the first without slots */
 	struct {
 		uint32_t kind, owner, keeps_fd; /* xdp: of the owner's first pool */

@@ -46,7 +46,7 @@ static json_t *json_channel(const struct plan *plan, uint32_t channel)
 
 	for (uint32_t i = 0; i < c->pool_count; i++)
 		json_array_append_new(pools, json_string(plan->pool[c->pool[i]].name));
-	return json_pack("{ss ss ss ss ss sI sI ss so sI sI sb so so si}", "name", c->name, "from",
+	return json_pack("{ss ss ss ss ss sI sI ss so sI sI so sb so so si}", "name", c->name, "from",
 			 plan->shard[c->producer].name, "from_port",
 			 plan->shard[c->producer].port[c->producer_port].name, "to",
 			 plan->shard[c->consumer].name, "to_port",
@@ -54,6 +54,9 @@ static json_t *json_channel(const struct plan *plan, uint32_t channel)
 			 (json_int_t)c->slot_count, "slot_bytes", (json_int_t)c->slot_bytes, "full",
 			 c->full == PLAN_FULL_DROP ? "drop" : "wait", "pools", pools, "lend",
 			 (json_int_t)c->lend, "lane_slots", (json_int_t)c->lane_slots,
+			 "copy",
+			 c->copy_pool == PLAN_NONE ? json_null() :
+						     json_string(plan->pool[c->copy_pool].name),
 			 "borrow_trusted", (int)c->borrow_trusted, "peak_per_s",
 			 rate == 0 ? json_null() : json_integer((json_int_t)rate), "absorbs_ns",
 			 rate == 0 ? json_null() : json_integer((json_int_t)absorbs), "line",
@@ -134,6 +137,33 @@ static void add_tables(json_t *doc, const struct plan *plan)
 	json_object_set_new(doc, "regions", regions);
 }
 
+static json_t *json_verdicts(const struct plan *plan)
+{
+	json_t *verdicts = json_array();
+	struct check_verdict v;
+
+	for (uint32_t i = 0; i < plan->shard_count; i++) {
+		for (uint32_t k = 0; k < plan->pool_count; k++) {
+			json_t *shards = json_array(), *devices = json_array();
+
+			if (!check_verdict(plan, i, k, &v)) {
+				json_decref(shards);
+				json_decref(devices);
+				continue;
+			}
+			for (uint32_t w = 0; w < v.writer_count; w++)
+				json_array_append_new(v.writer[w].device ? devices : shards,
+						      json_string(v.writer[w].name));
+			json_array_append_new(verdicts,
+					      json_pack("{ss ss sb so so}", "shard",
+							plan->shard[i].name, "pool",
+							plan->pool[k].name, "copied", (int)v.copied,
+							"writers", shards, "devices", devices));
+		}
+	}
+	return verdicts;
+}
+
 static void add_decisions(json_t *doc, const struct plan *plan)
 {
 	json_t *writers = json_array(), *borrows = json_array(), *unbuilt = json_array();
@@ -155,6 +185,7 @@ static void add_decisions(json_t *doc, const struct plan *plan)
 				      json_pack("{ss si si}", "what", plan->unbuilt[i].what, "line",
 						(int)plan->unbuilt[i].line, "column",
 						(int)plan->unbuilt[i].column));
+	json_object_set_new(doc, "verdicts", json_verdicts(plan));
 	json_object_set_new(doc, "second_writers", writers);
 	json_object_set_new(doc, "borrow_trusted", borrows);
 	json_object_set_new(doc, "unbuilt", unbuilt);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * check_parts.h: what `vanityd check` knows about a plan beyond its tables, for its three ways
- * of showing it: summary and tables (verb_check.c, check_tables.c), JSON (check_json.c).
+ * of showing it: summary and tables (verb_check.c, check_tables.c), JSON (check_json.c); and what
+ * follows from it: whose writes stand behind a verdict (check_verdict.c).
  */
 #ifndef VANITYD_CHECK_PARTS_H
 #define VANITYD_CHECK_PARTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "linux/shard_filter.h"
@@ -31,6 +33,20 @@ void check_device_text(const struct plan *plan, uint32_t device, char ret_text[C
 
 /* What the filters of a shard depend on. */
 struct filter_facts check_filter_facts(const struct plan *plan, uint32_t shard);
+
+/* Who else writes the frames of one pool that a shard judges; names are the plan's. */
+struct check_verdict {
+	bool copied; /* they are its own copies */
+	uint32_t writer_count;
+	struct {
+		const char *name;
+		bool device;
+	} writer[VANITY_SHARDS_MAX + VANITY_DEVICES_MAX];
+};
+
+/* False where the shard passes no frame of that pool on that it took. */
+bool check_verdict(const struct plan *plan, uint32_t shard, uint32_t pool,
+		   struct check_verdict *ret);
 
 const char *check_restart_on(uint32_t on);
 const char *check_restart_then(uint32_t then);

@@ -368,11 +368,14 @@ void check_print_plan(const struct plan *plan)
 		const struct plan_channel *c = &plan->channel[i];
 
 		printf("  %s: %u slots of %s at region %u + %llu; cursors, %u lane entries and "
-		       "%u ledger bits at region %u + %llu; lend %u\n",
+		       "%u ledger bits at region %u + %llu; lend %u",
 		       c->name, c->slot_count, check_bytes(c->slot_bytes, a),
 		       plan->wire[c->tx_wire].region, (unsigned long long)c->tx_at, c->lane_slots,
 		       c->frame_bits, plan->wire[c->rx_wire].region, (unsigned long long)c->rx_at,
 		       c->lend);
+		if (c->copy_pool != PLAN_NONE)
+			printf("; copied into pool %s", plan->pool[c->copy_pool].name);
+		printf("\n");
 	}
 	print_devices(plan);
 	printf("shards\n");

@@ -91,6 +91,8 @@ static void print_channels(const struct plan *plan)
 		       c->full == PLAN_FULL_DROP ? "drop" : "wait");
 		if (c->pool_count != 0)
 			printf(", lends %u frame%s", c->lend, plural(c->lend));
+		if (c->copy_pool != PLAN_NONE)
+			printf(", copied into pool %s", plan->pool[c->copy_pool].name);
 		if (rate != 0)
 			printf(", absorbs %.3g ms at %.4g Mpps", (double)ns / 1e6,
 			       (double)rate / 1e6);
@@ -107,6 +109,34 @@ static void print_pools(const struct plan *plan)
 
 		printf("pool %s: owner %s, %u frame%s of %s\n", p->name, plan->shard[p->owner].name,
 		       p->frame_count, plural(p->frame_count), check_bytes(p->frame_bytes, a));
+	}
+}
+
+/* "fw judges frames of pool packets, which nic_wan and device wan can still change" */
+static void print_verdict(const struct plan *plan, uint32_t shard, uint32_t pool)
+{
+	struct check_verdict v;
+
+	if (!check_verdict(plan, shard, pool, &v))
+		return;
+	printf("verdict: %s judges %s pool %s, which ", plan->shard[shard].name,
+	       v.copied ? "its own copies in" : "frames of", plan->pool[pool].name);
+	if (v.writer_count == 0)
+		printf("nobody else");
+	for (uint32_t i = 0; i < v.writer_count; i++)
+		printf("%s%s%s",
+		       i == 0                    ? ""
+		       : i + 1 == v.writer_count ? " and "
+						 : ", ",
+		       v.writer[i].device ? "device " : "", v.writer[i].name);
+	printf(" can%s change\n", v.writer_count == 0 ? "" : " still");
+}
+
+static void print_verdicts(const struct plan *plan)
+{
+	for (uint32_t i = 0; i < plan->shard_count; i++) {
+		for (uint32_t k = 0; k < plan->pool_count; k++)
+			print_verdict(plan, i, k);
 	}
 }
 
@@ -178,6 +208,7 @@ static void print_summary(const struct plan *plan, const char *path)
 	print_pools(plan);
 	print_devices(plan);
 	print_channels(plan);
+	print_verdicts(plan);
 	print_decisions(plan);
 	print_unbuilt(plan, path);
 }

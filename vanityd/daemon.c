@@ -115,6 +115,17 @@ static void daemon_sleep(struct daemon *d, uint64_t ns)
 	ppoll(p, n, &t, NULL);
 }
 
+/* The keeper replaces who says no more that he turns. */
+static void alive_tell(struct daemon *d)
+{
+	uint64_t now = daemon_now_ns();
+
+	if (now - d->alive_ns < KEEPER_ALIVE_NS)
+		return;
+	d->alive_ns = now;
+	(void)keeper_send(d, KEEPER_ALIVE, 0, 0);
+}
+
 /* One turn. Negative when the keeper is gone. */
 static int daemon_turn(struct daemon *d)
 {
@@ -125,6 +136,7 @@ static int daemon_turn(struct daemon *d)
 		;
 	if (n < 0)
 		return n;
+	alive_tell(d);
 	daemon_devices(d);
 	daemon_look(d);
 	actions = life_step(&d->life, &d->seen, d->action);

@@ -196,6 +196,7 @@ struct daemon {
 	uint32_t ending; /* KEEPER_STOP is due when the answers are out */
 	uint64_t ending_ns;
 	uint64_t born_ns;
+	uint64_t alive_ns; /* when the keeper was last told that we turn */
 	uint64_t adopted_ns; /* how long adopting took; 0 for the first vanityd */
 	uint64_t hz; /* cycles a second, as setup measured them */
 	uint32_t cores; /* enum keeper_cores, as setup could make them */

@@ -416,6 +416,8 @@ static void obey(struct keeper *k, const struct keeper_message *m, size_t bytes)
 		refuse(k, "not a message", m);
 	else if (m->verb == KEEPER_REBIND)
 		verb_rebind(k, m);
+	else if (m->verb == KEEPER_ALIVE)
+		k->silent_after_ns = k->hand->dev ? 0 : now_ns() + KEEPER_SILENCE_NS;
 	else if (m->verb != KEEPER_STOP && m->shard >= k->plan->shard_count)
 		refuse(k, "no such shard", m);
 	else if (m->verb == KEEPER_START)
@@ -461,6 +463,7 @@ static void daemon_start(struct keeper *k)
 	int error;
 
 	k->daemon_started_ns = now_ns();
+	k->silent_after_ns = 0;
 	k->handed = 0;
 	k->daemons++;
 	error = keeper_daemon_start(k);
@@ -494,14 +497,25 @@ static void listen_setup(struct keeper *k)
 	close(KEEPER_FD_SETUP);
 }
 
+/* Until a vanityd is due, or the sign of life of the one there is. */
 static int timeout_ms(const struct keeper *k)
 {
-	uint64_t now;
+	uint64_t now, then = k->daemon_pid != 0 ? k->silent_after_ns : k->daemon_after_ns;
 
-	if (k->daemon_pid != 0)
+	if (k->daemon_pid != 0 && then == 0)
 		return -1;
 	now = now_ns();
-	return now >= k->daemon_after_ns ? 0 : (int)((k->daemon_after_ns - now) / 1000000u) + 1;
+	return now >= then ? 0 : (int)((then - now) / 1000000u) + 1;
+}
+
+/* Stopped, or in a loop: it shall end, and be replaced. */
+static void daemon_watch(struct keeper *k)
+{
+	if (k->daemon_pid == 0 || k->silent_after_ns == 0 || now_ns() < k->silent_after_ns)
+		return;
+	keeper_say(k, "vanityd gives no sign of life;", PLAN_NONE, 0, "killed", 0);
+	kill(k->daemon_pid, SIGKILL);
+	k->silent_after_ns = 0;
 }
 
 __attribute__((noreturn)) static void loop(struct keeper *k)
@@ -519,6 +533,7 @@ __attribute__((noreturn)) static void loop(struct keeper *k)
 		/* Before its end is seen, which closes the socket: a stop may be its last word. */
 		if (poll_for[1].revents != 0)
 			listen_daemon(k);
+		daemon_watch(k);
 		if (poll_for[0].revents != 0)
 			listen_signals(k);
 		if (poll_for[2].revents != 0)

@@ -27,6 +27,9 @@
  *         KEEPER_REBIND device               its interface is back: bind it anew; one at a time,
  *                                            answered by KEEPER_DEVICE when it was done, code 0,
  *                                            or a negative errno and no descriptor
+ *         KEEPER_ALIVE                       once a second: it turns. Who said so once and then not
+ *                                            for KEEPER_SILENCE_NS is ended and replaced; not with
+ *                                            --dev, where a debugger may hold it
  *         KEEPER_STOP                        kill all shards, replay the journal, exit
  *      keeper -> vanityd, any time:
  *         KEEPER_ENDED shard generation code/signal
@@ -51,7 +54,11 @@ enum keeper_verb {
 	KEEPER_STOP = 10,
 	KEEPER_DEVICE = 11, /* `shard` is a device of the plan */
 	KEEPER_REBIND = 12,
+	KEEPER_ALIVE = 13,
 };
+
+#define KEEPER_ALIVE_NS 1000000000ull
+#define KEEPER_SILENCE_NS 10000000000ull
 
 struct keeper_message {
 	uint32_t magic;

@@ -60,6 +60,7 @@ struct keeper {
 	uint32_t daemons; /* started so far */
 	uint32_t handed; /* messages of the handover sent: hello, shards, devices, ready */
 	uint64_t daemon_started_ns, daemon_after_ns, backoff_ns;
+	uint64_t silent_after_ns; /* it gives a sign of life before that; 0: it gave none yet */
 
 	uint64_t refused; /* messages that asked for something outside the plan */
 };

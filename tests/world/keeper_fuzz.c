@@ -144,7 +144,7 @@ static struct keeper_message message_make(void)
 {
 	static const uint32_t verbs[] = { KEEPER_START, KEEPER_KILL, KEEPER_FACTS, KEEPER_REBIND,
 					  KEEPER_HELLO, KEEPER_SHARD, KEEPER_READY, KEEPER_STARTED,
-					  KEEPER_ENDED, KEEPER_FACTS_ARE, KEEPER_DEVICE, 0, 13 };
+					  KEEPER_ENDED, KEEPER_FACTS_ARE, KEEPER_DEVICE, KEEPER_ALIVE, 0, 14 };
 	uint32_t shard = pick(SHARDS);
 	struct keeper_message m = { .magic = KEEPER_MAGIC, .shard = shard };
 

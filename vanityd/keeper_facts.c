@@ -42,11 +42,28 @@
 #define TEXT_BYTES_MAX (4u << 20) /* 256 ports have about 600 lines of maps */
 #define DESCRIPTORS_MAX 1024u
 
+/* Words on their way: a line is made of several, and a call for each costs more than they do. */
+static struct {
+	char text[BUFFER_BYTES];
+	size_t bytes;
+} held;
+
+static int say_all(int to)
+{
+	size_t bytes = held.bytes;
+
+	held.bytes = 0;
+	return write(to, held.text, bytes) == (ssize_t)bytes ? 0 : -EIO;
+}
+
 static int say(int to, const char *text)
 {
 	size_t bytes = strlen(text);
+	int error = held.bytes + bytes > sizeof(held.text) ? say_all(to) : 0;
 
-	return write(to, text, bytes) == (ssize_t)bytes ? 0 : -EIO;
+	memcpy(held.text + held.bytes, text, bytes);
+	held.bytes += bytes;
+	return error;
 }
 
 char *keeper_number(char *end, unsigned long value)
@@ -84,12 +101,13 @@ static long host_pid(int pidfd)
 static int copy(int proc, const char *name, int to)
 {
 	static char buffer[BUFFER_BYTES];
-	int fd = openat(proc, name, O_RDONLY | O_CLOEXEC), error = 0;
+	int fd = openat(proc, name, O_RDONLY | O_CLOEXEC), error;
 	size_t total = 0;
 	ssize_t n;
 
 	if (fd < 0)
 		return -errno;
+	error = say_all(to);
 	do {
 		n = read(fd, buffer, sizeof(buffer));
 		if (n < 0)
@@ -255,6 +273,7 @@ int keeper_facts(const struct keeper *k, uint32_t shard)
 
 	if (to < 0)
 		return to;
+	held.bytes = 0;
 	if (s->alive) {
 		pid = host_pid(s->pidfd);
 		strcat(path, keeper_number(digits + sizeof(digits) - 1, pid > 0 ? (unsigned long)pid : 0));
@@ -266,6 +285,7 @@ int keeper_facts(const struct keeper *k, uint32_t shard)
 		}
 	}
 	error = error ? error : say(to, "== end\n");
+	error = error ? error : say_all(to);
 	if (error != 0) {
 		keeper_say(k, "facts cut short:", shard, s->generation, "", error);
 	} else {

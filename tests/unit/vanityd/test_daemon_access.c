@@ -76,9 +76,9 @@ static struct rig {
 	struct plan plan;
 	struct daemon d;
 	struct vanity_grant_facts facts;
-	struct cell cell;
 	char text[TEXT_BYTES];
 	size_t used;
+	struct cell cell; /* without ports; it ends in a list of them */
 } rig;
 
 static const char *conf_read(void *context, const char *path, char *text, uint32_t room,

@@ -51,6 +51,9 @@ bool check_verdict(const struct plan *plan, uint32_t shard, uint32_t pool,
 const char *check_restart_on(uint32_t on);
 const char *check_restart_then(uint32_t then);
 
+/* What @plan allows and @old did not, and the other way round. EXIT_OK, or no memory. */
+int check_print_against(const struct plan *plan, const struct plan *old, uint32_t *ret_gained);
+
 void check_print_matrix(const struct plan *plan);
 void check_print_plan(const struct plan *plan);
 /* @plan is NULL when there were errors. */

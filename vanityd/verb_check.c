@@ -14,6 +14,7 @@
 
 static const char help[] =
 	"usage: vanityd check [--json] [--matrix] [--plan] [--dev] FILE\n"
+	"       vanityd check [--dev] --against OLD [--strict] FILE\n"
 	"\n"
 	"Checks the topology in FILE (- is standard input) and says what it would take: memory to\n"
 	"the page, how long each channel absorbs, which decisions of trust it makes, and which of\n"
@@ -23,11 +24,14 @@ static const char help[] =
 	"  --plan     also: every region, mapping, core, limit and permitted system call\n"
 	"  --json     all of it as one document, schema vanity.check/1\n"
 	"  --dev      plan as `start --dev` does: small pages, core numbers ignored\n"
+	"  --against OLD  instead: which authority FILE gives that OLD did not, and which it takes\n"
+	"             away, one line an edge: regions, devices, cores, system calls, trust\n"
+	"  --strict   with --against: exit code 1 when any was gained\n"
 	"  --help     this text\n"
 	"\n"
-	"Exit codes: 0 valid, 1 failed, 2 usage, 3 topology invalid.\n";
+	"Exit codes: 0 valid, 1 failed or (--strict) authority gained, 2 usage, 3 topology invalid.\n";
 
-enum { SHOW_JSON = 1, SHOW_MATRIX = 2, SHOW_PLAN = 4, AS_DEV = 8 };
+enum { SHOW_JSON = 1, SHOW_MATRIX = 2, SHOW_PLAN = 4, AS_DEV = 8, STRICT = 16 };
 
 static const char *plural(uint32_t n)
 {
@@ -264,6 +268,34 @@ static int check(const char *path, unsigned int show)
 	return ret;
 }
 
+static int against(const char *path, const char *old_path, unsigned int show)
+{
+	struct plan_host host;
+	struct plan *plan = calloc(2, sizeof(*plan));
+	uint32_t gained = 0;
+	int ret = load_host(&host);
+
+	if (plan == NULL || ret != EXIT_OK) {
+		fprintf(stderr, "vanityd check: no memory, or no answer from this machine\n");
+		free(plan);
+		return EXIT_FAILED;
+	}
+	host.cores = 0;
+	if ((show & AS_DEV) != 0) {
+		host.ignore_cores = 1;
+		host.huge_page_bytes = 0;
+	}
+	ret = load_plan(old_path, &host, 0, &plan[1]);
+	if (ret == EXIT_OK)
+		ret = load_plan(path, &host, 0, &plan[0]);
+	if (ret == EXIT_OK)
+		ret = check_print_against(&plan[0], &plan[1], &gained);
+	if (ret == EXIT_OK && (show & STRICT) != 0 && gained > 0)
+		ret = EXIT_FAILED;
+	free(plan);
+	return ret;
+}
+
 int verb_check(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -271,9 +303,12 @@ int verb_check(int argc, char **argv)
 		{ "matrix", no_argument, NULL, SHOW_MATRIX },
 		{ "plan", no_argument, NULL, SHOW_PLAN },
 		{ "dev", no_argument, NULL, AS_DEV },
+		{ "against", required_argument, NULL, 'a' },
+		{ "strict", no_argument, NULL, STRICT },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
+	const char *old = NULL;
 	unsigned int show = 0;
 	int c;
 
@@ -283,11 +318,15 @@ int verb_check(int argc, char **argv)
 			return fputs(help, stdout) < 0 ? EXIT_FAILED : EXIT_OK;
 		if (c == '?')
 			return EXIT_USAGE;
-		show |= (unsigned int)c;
+		if (c == 'a')
+			old = optarg;
+		else
+			show |= (unsigned int)c;
 	}
-	if (argc - optind != 1) {
+	if (argc - optind != 1 ||
+	    (old != NULL ? (show & ~(unsigned int)(AS_DEV | STRICT)) != 0 : (show & STRICT) != 0)) {
 		fputs(help, stderr);
 		return EXIT_USAGE;
 	}
-	return check(argv[optind], show);
+	return old != NULL ? against(argv[optind], old, show) : check(argv[optind], show);
 }

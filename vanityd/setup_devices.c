@@ -167,13 +167,10 @@ static int run(struct setup *s, uint32_t device, int image)
 
 /* --- all of them ----------------------------------------------------------------------------- */
 
-/* The image, which root is to run: as with the shards' programs, nobody else may have written it. */
 static int image_open(struct setup *s)
 {
 	const char *image = s->options->netdev;
 	char path[PATHS_BYTES];
-	struct stat st;
-	int fd;
 
 	if (image == NULL) {
 		if (paths_netdev(s->image, path) != 0) {
@@ -182,17 +179,7 @@ static int image_open(struct setup *s)
 		}
 		image = path;
 	}
-	fd = open(image, O_PATH | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) != 0) {
-		setup_fail(s, 4, "", "%s: %s", image, strerror(errno));
-	} else if (!s->options->dev &&
-		   (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)) {
-		setup_fail(s, 4, "chown root, chmod go-w",
-			   "%s: not root's alone to write, and root is to use it", image);
-		close(fd);
-		fd = -1;
-	}
-	return fd;
+	return setup_image(s, image);
 }
 
 /* What the kernel asks of who binds this device anew: for an interface and its XDP program, for a

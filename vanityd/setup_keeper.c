@@ -205,7 +205,7 @@ static int keeper_hear(struct setup *s, int fd)
 
 int setup_keeper(struct setup *s)
 {
-	int pidfd = -1, pair[2], image = open(s->keeper, O_PATH | O_CLOEXEC);
+	int pidfd = -1, pair[2], image = setup_image(s, s->keeper);
 	struct clone_args args = {
 		.flags = CLONE_NEWPID | CLONE_PIDFD |
 			 (s->options->dev ? (uint64_t)CLONE_NEWUSER : 0),
@@ -216,7 +216,7 @@ int setup_keeper(struct setup *s)
 	long pid;
 
 	if (image < 0)
-		return setup_fail(s, 4, "", "%s: %s", s->keeper, strerror(errno));
+		return -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0 ||
 	    setup_place(s, pair[1], KEEPER_FD_SETUP, "socket") != 0) {
 		close(image);

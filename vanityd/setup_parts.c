@@ -2,9 +2,10 @@
 /*
  * setup_parts.c: what a shard gets besides memory, each as a descriptor at its number.
  *
- * What root reads here must be root's and writable by nobody else: images are opened beneath one
- * folder, without symlinks; configs by their path. All are copied into sealed memfds, so that
- * what was read is what every generation gets.
+ * What root reads here must be root's and writable by nobody else, and no link may lie on the way
+ * to it: images are opened beneath one folder, configs by their path. Each is looked at through the
+ * descriptor it is then read from, so a name that is exchanged meanwhile changes nothing. All are
+ * copied into sealed memfds, so that what was read is what every generation gets.
  */
 #include "setup_private.h"
 
@@ -43,14 +44,44 @@ static int file_check(struct setup *s, int fd, const char *path)
 	return 0;
 }
 
+int setup_open(const struct setup *s, const char *path, int flags)
+{
+	struct open_how how = { .flags = (unsigned)flags | O_CLOEXEC,
+				.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
+
+	return s->options->dev ? open(path, flags | O_CLOEXEC) :
+				 (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+}
+
+/* Why, of a path that setup_open() refused. */
+static const char *open_words(int error)
+{
+	return error == ELOOP ? "a symbolic link is on its way, and root is to use it" : strerror(error);
+}
+
+/* An image that root is to run; found beside our own, whose path has no link. */
+int setup_image(struct setup *s, const char *path)
+{
+	int fd = open(path, O_PATH | O_CLOEXEC);
+
+	if (fd < 0) {
+		setup_fail(s, 4, "", "%s: %s", path, strerror(errno));
+	} else if (file_check(s, fd, path) != 0) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
 static int folder_check(struct setup *s)
 {
 	const char *path = s->result->programs;
 	struct stat st;
 
-	s->programs_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	s->programs_fd = setup_open(s, path, O_PATH | O_DIRECTORY);
 	if (s->programs_fd < 0 || fstat(s->programs_fd, &st) != 0)
-		return setup_fail(s, 4, "", "%s: %s", path, strerror(errno));
+		return setup_fail(s, 4, errno == ELOOP ? "name the folder itself" : "", "%s: %s", path,
+				  open_words(errno));
 	if (!s->options->dev && (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0))
 		return setup_fail(s, 4, "chown root, chmod go-w",
 				  "%s: not root's alone to write, and root is to use it", path);
@@ -59,14 +90,14 @@ static int folder_check(struct setup *s)
 
 static int image_open(struct setup *s, const char *program)
 {
-	struct open_how how = { .flags = O_RDONLY | O_CLOEXEC,
+	struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
 				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
 	int fd = (int)syscall(SYS_openat2, s->programs_fd, program, &how, sizeof(how));
 	int sealed = -1;
 
 	if (fd < 0) {
 		setup_fail(s, 4, "build or install it, or say host { programs = \"FOLDER\" }",
-			   "program %s in %s: %s", program, s->result->programs, strerror(errno));
+			   "program %s in %s: %s", program, s->result->programs, open_words(errno));
 		return -1;
 	}
 	/* Nobody may read it, so no process of it can be dumped or traced by its own uid. With --dev
@@ -108,9 +139,10 @@ static int config_open(struct setup *s, const char *path)
 
 	if (path[0] == '\0')
 		return setup_sealed(s, "config", NULL, 0, 0400, -1);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	fd = setup_open(s, path, O_RDONLY | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0) {
-		setup_fail(s, 4, "", "config %s: %s", path, strerror(errno));
+		setup_fail(s, 4, errno == ELOOP ? "name the file itself" : "", "config %s: %s", path,
+			   open_words(errno));
 		return -1;
 	}
 	if (file_check(s, fd, path) == 0)

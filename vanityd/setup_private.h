@@ -74,6 +74,10 @@ int setup_cores_settle(char *ret_why, size_t room);
 void setup_cores_of_others(const struct setup *s, uint64_t ret[KEEPER_CORES_MAX / 64]);
 
 /* setup_parts.c: images, configs, bells, bind blocks, sockets */
+/* For root without a link on the way; descriptor, or -1 and errno. */
+int setup_open(const struct setup *s, const char *path, int flags);
+/* What root is to run, which nobody else may have written; O_PATH descriptor, or -1 after setup_fail(). */
+int setup_image(struct setup *s, const char *path);
 int setup_images(struct setup *s);
 int setup_configs(struct setup *s);
 int setup_events(struct setup *s);

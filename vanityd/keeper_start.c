@@ -36,6 +36,7 @@
 #define FD_FIRST 3
 #define CHILD_STACK_BYTES (64u << 10)
 #define STACK_LIMIT_BYTES (256u << 10)
+#define CAPABILITIES 64 /* as many as their sets have bits */
 
 #ifndef CLONE_INTO_CGROUP
 #define CLONE_INTO_CGROUP 0x200000000ull
@@ -630,8 +631,12 @@ static long bounds_drop(const struct keeper *k)
 
 	if (k->hand->netdev_capabilities == 0)
 		bits |= SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
-	for (int cap = 0; CALL_5(__NR_prctl, PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
-		if (CALL_5(__NR_prctl, PR_CAPBSET_DROP, cap, 0, 0, 0) != 0)
+	/* Dropping fails for numbers that this kernel does not know, so what counts is what is left:
+	 * to end at the first failure would leave the rest, should it be of another kind. */
+	for (int cap = 0; cap < CAPABILITIES; cap++)
+		(void)CALL_5(__NR_prctl, PR_CAPBSET_DROP, cap, 0, 0, 0);
+	for (int cap = 0; cap < CAPABILITIES; cap++)
+		if (CALL_5(__NR_prctl, PR_CAPBSET_READ, cap, 0, 0, 0) == 1)
 			return -EPERM;
 	return CALL_5(__NR_prctl, PR_SET_SECUREBITS, bits, 0, 0, 0);
 }

@@ -458,7 +458,7 @@ static void listen_daemon(struct keeper *k)
 
 /* --- the loop ------------------------------------------------------------------------------ */
 
-static void daemon_start(struct keeper *k)
+static int daemon_start(struct keeper *k)
 {
 	int error;
 
@@ -472,6 +472,7 @@ static void daemon_start(struct keeper *k)
 
 		daemon_ended(k, &info);
 	}
+	return error;
 }
 
 static void listen_signals(struct keeper *k)
@@ -541,7 +542,7 @@ __attribute__((noreturn)) static void loop(struct keeper *k)
 		if (poll_for[3].revents != 0)
 			keeper_netdev_hear(k);
 		if (k->daemon_pid == 0 && now_ns() >= k->daemon_after_ns)
-			daemon_start(k);
+			(void)daemon_start(k);
 	}
 }
 
@@ -601,9 +602,11 @@ static int begin(struct keeper *k, const char **ret_what)
 		return k->signal_fd;
 	*ret_what = "bounding set";
 	error = keeper_prepare(k);
-	if (error == 0)
-		daemon_start(k);
-	return error;
+	if (error != 0)
+		return error;
+	/* Later it is tried again and again; now somebody waits to hear of it. */
+	*ret_what = "vanityd";
+	return daemon_start(k);
 }
 
 int main(void)
@@ -618,9 +621,8 @@ int main(void)
 	up.error = begin(k, &what);
 	up.inactive = k->inactive;
 	strncpy(up.what, what, sizeof(up.what) - 1);
-	/* If start is gone already, the loop sees the end of the file. */
-	(void)!send(KEEPER_FD_SETUP, &up, sizeof(up), MSG_NOSIGNAL);
-	if (up.error != 0)
+	/* Whoever cannot be told waits for our end as well as for a word. */
+	if (send(KEEPER_FD_SETUP, &up, sizeof(up), MSG_NOSIGNAL) < 0 || up.error != 0)
 		_exit(1);
 	loop(k);
 }

@@ -545,8 +545,10 @@ int keeper_daemon_start(struct keeper *k)
 	k->daemon_fd = socket_place(FD_FIRST, &theirs);
 	error = k->daemon_fd < 0 ? k->daemon_fd : place(KEEPER_FD_DAEMON, FD_FIRST + 1, O_CLOEXEC);
 	pid = helper_make(k, theirs, error);
-	k->daemon_pid = pid > 0 ? pid : 0;
-	return pid > 0 ? 0 : pid;
+	/* One that did not come to its image is nobody to wait for. */
+	error = pid > 0 ? (int)child.error : pid;
+	k->daemon_pid = error == 0 ? pid : 0;
+	return error;
 }
 
 /* Its descriptors, in the order of netdev/hand.h. */

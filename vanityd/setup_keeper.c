@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,6 +30,7 @@
 #endif
 
 #define KEEPER_IMAGE_FD 3
+#define UP_MS 30000 /* namespaces of 256 shards take a second or two */
 
 /* --- in the child -------------------------------------------------------------------------- */
 
@@ -99,7 +101,8 @@ static int descriptors(const struct setup *s, int image)
 	syscall(SYS_close_range, KEEPER_IMAGE_FD + 1, KEEPER_FD_BASE - 1, 0);
 	syscall(SYS_close_range, s->fd_end, ~0u, 0);
 	for (int fd = KEEPER_FD_BASE; fd < s->fd_end; fd++)
-		fcntl(fd, F_SETFD, 0); /* a hole in the range is no error */
+		if (fcntl(fd, F_SETFD, 0) != 0 && errno != EBADF) /* a hole is no error */
+			return -errno;
 	return 0;
 }
 
@@ -187,9 +190,12 @@ static const char *remedy(const char *what, int error)
 
 static int keeper_hear(struct setup *s, int fd)
 {
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 	struct keeper_up up;
 	ssize_t n;
 
+	if (poll(&p, 1, UP_MS) == 0)
+		return setup_fail(s, 1, "try again", "the keeper did not answer in time");
 	do {
 		n = recv(fd, &up, sizeof(up), 0);
 	} while (n < 0 && errno == EINTR);

@@ -94,8 +94,10 @@ int session_load(struct session *s, const char *path, int dev, int quiet)
 		return EXIT_DENIED;
 	}
 	s->plan = calloc(1, sizeof(*s->plan));
-	if (s->plan == NULL)
+	if (s->plan == NULL) {
+		fprintf(stderr, "vanityd: no memory for a plan\n");
 		return EXIT_FAILED;
+	}
 	return plan_for(s, !dev);
 }
 
@@ -158,10 +160,12 @@ int session_signals(struct session *s)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
-		return -1;
-	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return s->signal_fd < 0 ? -1 : watch(s, s->signal_fd);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) == 0)
+		s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (s->signal_fd >= 0 && watch(s, s->signal_fd) == 0)
+		return 0;
+	fprintf(stderr, "vanityd: not started: signals cannot be waited for: %s\n", strerror(errno));
+	return -1;
 }
 
 void session_forget_stop(struct session *s)

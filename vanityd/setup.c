@@ -47,18 +47,50 @@
 #define FDS_SPARE 64u
 #define CALIBRATE_NS_MIN 2000000ull
 #define CLOCK_LOOKS 5
+#define FILE_ROOM_BYTES (64ull << 20) /* the largest image; the log is smaller */
+
+/* What can be done about a reason that ends with the kernel's own words for it. */
+static const char *remedy_of(const char *reason)
+{
+	static const struct {
+		int error;
+		const char *remedy;
+	} table[] = {
+		{ ENOSPC, "free some room there" },
+		{ EDQUOT, "free some room there" },
+		{ EROFS, "make it writable" },
+		{ EMFILE, "raise it: ulimit -Hn" },
+		{ ENFILE, "raise fs.file-max" },
+		{ ENOMEM, "free memory" },
+	};
+	size_t bytes = strlen(reason);
+
+	for (uint32_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		const char *words = strerror(table[i].error);
+
+		if (bytes >= strlen(words) && strcmp(reason + bytes - strlen(words), words) == 0)
+			return table[i].remedy;
+	}
+	return "";
+}
 
 int setup_fail(struct setup *s, int exit_code, const char *remedy, const char *format, ...)
 {
+	struct setup_result *r = s->result;
 	va_list list;
 
-	if (s->result->exit_code == 0) {
-		s->result->exit_code = exit_code;
-		snprintf(s->result->remedy, sizeof(s->result->remedy), "%s", remedy);
-		va_start(list, format);
-		vsnprintf(s->result->error, sizeof(s->result->error), format, list);
-		va_end(list);
+	if (r->exit_code != 0)
+		return -1;
+	va_start(list, format);
+	vsnprintf(r->error, sizeof(r->error), format, list);
+	va_end(list);
+	/* What the machine lacks is the machine's, whoever asked for it. */
+	if (remedy[0] == '\0') {
+		remedy = remedy_of(r->error);
+		exit_code = remedy[0] != '\0' ? 4 : exit_code;
 	}
+	r->exit_code = exit_code;
+	snprintf(r->remedy, sizeof(r->remedy), "%s", remedy);
 	return -1;
 }
 
@@ -145,6 +177,27 @@ static int stage_room(struct setup *s)
 	return 0;
 }
 
+/* Memory is files to the kernel: a limit on those would end us by a signal while we make it. */
+static int stage_file_room(struct setup *s)
+{
+	struct rlimit limit, all = { RLIM_INFINITY, RLIM_INFINITY };
+	uint64_t needed = FILE_ROOM_BYTES;
+
+	if (getrlimit(RLIMIT_FSIZE, &limit) != 0)
+		return setup_fail(s, 1, "", "RLIMIT_FSIZE: %s", strerror(errno));
+	if (limit.rlim_cur == RLIM_INFINITY || setrlimit(RLIMIT_FSIZE, &all) == 0)
+		return 0;
+	limit.rlim_cur = limit.rlim_max;
+	for (uint32_t i = 0; i < s->plan->region_count; i++)
+		if (s->plan->region[i].bytes > needed)
+			needed = s->plan->region[i].bytes;
+	if (limit.rlim_max < needed || setrlimit(RLIMIT_FSIZE, &limit) != 0)
+		return setup_fail(s, 4, "raise it: ulimit -Hf",
+				  "files of %llu bytes are needed, the limit is %llu",
+				  (unsigned long long)needed, (unsigned long long)limit.rlim_max);
+	return 0;
+}
+
 static int stage_paths(struct setup *s)
 {
 	const struct setup_options *o = s->options;
@@ -183,15 +236,18 @@ static int stage_folder(struct setup *s)
 	if (access(r->run, F_OK) == 0 && setup_undo(r->run, why, sizeof(why)) != 0)
 		return setup_fail(s, 4, "remove it by hand", "leftovers: %s", why);
 	if (paths_make_private(r->run, why, sizeof(why)) != 0)
-		return setup_fail(s, 4, "", "%s", why);
-	s->run_fd = open(r->run, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (s->run_fd < 0)
-		return setup_fail(s, 4, "", "%s: %s", r->run, strerror(errno));
-	s->journal_fd = openat(s->run_fd, SETUP_JOURNAL,
-			       O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
-	if (s->journal_fd < 0)
-		return setup_fail(s, 4, "", "%s/%s: %s", r->run, SETUP_JOURNAL, strerror(errno));
-	return setup_journal_write(s, SETUP_JOURNAL_HEAD);
+		setup_fail(s, 4, "", "%s", why);
+	else if ((s->run_fd = open(r->run, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) < 0)
+		setup_fail(s, 4, "", "%s: %s", r->run, strerror(errno));
+	else if ((s->journal_fd = openat(s->run_fd, SETUP_JOURNAL,
+					 O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC,
+					 0600)) < 0)
+		setup_fail(s, 4, "", "%s/%s: %s", r->run, SETUP_JOURNAL, strerror(errno));
+	if (s->journal_fd >= 0)
+		return setup_journal_write(s, SETUP_JOURNAL_HEAD);
+	/* Without a journal no undo would take it away; with anything in it, it is not ours. */
+	(void)rmdir(r->run);
+	return -1;
 }
 
 /* Whom vanityd runs as. */
@@ -259,6 +315,7 @@ static const struct {
 } stages[] = {
 	{ NULL, stage_paths },
 	{ NULL, stage_room },
+	{ NULL, stage_file_room },
 	{ "lock", setup_lock_all },
 	{ NULL, stage_folder },
 	{ NULL, stage_users },

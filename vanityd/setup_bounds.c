@@ -102,8 +102,9 @@ static int bounds_limits(struct setup *s, uint32_t shard)
 		struct stat st;
 
 		/* Facts with what stands behind them, and the rings. */
-		if (fstat(fd + KEEPER_DEVICE_FACTS, &st) == 0)
-			address += (uint64_t)st.st_size + RINGS_BYTES;
+		if (fstat(fd + KEEPER_DEVICE_FACTS, &st) != 0)
+			return setup_fail(s, 1, "", "facts of %s: %s", d->name, strerror(errno));
+		address += (uint64_t)st.st_size + RINGS_BYTES;
 		if (d->kind == VANITY_GRANT_PCAP && d->keeps_fd)
 			s->hand.limit[shard].file_bytes = UINT64_MAX;
 	}

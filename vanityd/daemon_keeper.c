@@ -132,7 +132,10 @@ static void process_take(struct daemon_shard *s, int pidfd, uint32_t generation)
 	if (s->pidfd >= 0)
 		close(s->pidfd);
 	s->pidfd = pidfd;
+	/* Asked again, for it is never asked later: a stuck shard could not be told from a starved one. */
 	s->pid = pidfd_host_pid(pidfd);
+	if (s->pid <= 0)
+		s->pid = pidfd_host_pid(pidfd);
 	s->alive = generation;
 	s->started_ns = daemon_now_ns();
 	s->ready_ns = 0;

@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/capability.h>
@@ -493,6 +494,13 @@ int keeper_shard_start(struct keeper *k, uint32_t shard, uint32_t generation)
 		error = pid < 0 ? pid : 0;
 	}
 	CALL_3(__NR_close_range, FD_FIRST, KEEPER_FD_BASE - 1, 0);
+	/* Whom nobody could end later must not be; gone before its successor has the same memory. */
+	if (error == 0 && pidfd < 0) {
+		error = pidfd;
+		kill(pid, SIGKILL);
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
 	if (error != 0)
 		return error;
 	if (child.error != 0)

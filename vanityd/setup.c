@@ -250,7 +250,8 @@ static int stage_folder(struct setup *s)
 	return -1;
 }
 
-/* Whom vanityd runs as. */
+/* Whom vanityd runs as. Before anything is changed: names are looked up by libraries of the machine's,
+ * some of which end us when the kernel refuses them something. */
 static int stage_users(struct setup *s)
 {
 	const struct passwd *user;
@@ -272,7 +273,7 @@ static int stage_users(struct setup *s)
 		s->hand.daemon_gid = user->pw_gid;
 		group = getgrnam("vanity");
 		if (group != NULL)
-			s->hand.daemon_gid = group->gr_gid;
+			s->hand.daemon_gid = s->control_gid = group->gr_gid;
 	}
 	if (s->plan->host.huge_page_bytes == 0)
 		s->hand.inactive |= 1u << SETUP_INACTIVE_HUGE_PAGES;
@@ -316,9 +317,9 @@ static const struct {
 	{ NULL, stage_paths },
 	{ NULL, stage_room },
 	{ NULL, stage_file_room },
+	{ NULL, stage_users },
 	{ "lock", setup_lock_all },
 	{ NULL, stage_folder },
-	{ NULL, stage_users },
 	{ "memory", setup_huge_reserve },
 	{ NULL, setup_memory },
 	{ "programs", setup_images },

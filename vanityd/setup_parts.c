@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,7 +194,6 @@ int setup_binds(struct setup *s)
 int setup_socket(struct setup *s)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	const struct group *group = geteuid() == 0 && !s->options->dev ? getgrnam("vanity") : NULL;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), error = 0;
 	mode_t old;
 
@@ -205,8 +203,8 @@ int setup_socket(struct setup *s)
 	if (fd < 0 || bind(fd, (const void *)&name, sizeof(name)) != 0)
 		error = errno;
 	umask(old);
-	if (error == 0 && group != NULL &&
-	    (fchownat(s->run_fd, "control", 0, group->gr_gid, AT_SYMLINK_NOFOLLOW) != 0 ||
+	if (error == 0 && s->control_gid != 0 &&
+	    (fchownat(s->run_fd, "control", 0, s->control_gid, AT_SYMLINK_NOFOLLOW) != 0 ||
 	     fchmodat(s->run_fd, "control", 0660, 0) != 0))
 		error = errno;
 	if (error == 0 && listen(fd, LISTEN_BACKLOG) != 0)

@@ -24,6 +24,7 @@ struct setup {
 	char image[PATHS_BYTES], keeper[PATHS_BYTES];
 	int run_fd, lock_fd; /* folders: the system's, and the locks' */
 	int programs_fd;
+	gid_t control_gid; /* the group vanity; 0: there is none */
 	int journal_fd;
 	int lock_at; /* where the next lock of a core or a device goes */
 	int hugepages_fd; /* lock, held from counting to taking; -1 without */

@@ -524,6 +524,27 @@ static bool tx_drops(struct vanity_tx *tx)
 	return ch->bind->full == PLAN_FULL_DROP && (!ch->open || tx_room(tx, 1) == 0);
 }
 
+/* Not a bug of the program's: which of its pools meets which output may be a packet's choice (a
+ * router that sends one back where it came from), and then a packet would decide on the shard. */
+static void tx_uncarried(struct vanity_tx *tx, uint32_t frame)
+{
+	struct vanity_shard *self = tx->ch.self;
+	uint32_t local = LOCAL_NONE;
+
+	for (uint32_t i = 0; i < self->pool_count; i++)
+		if (frame - self->pool[i].first < self->pool[i].count)
+			local = self->pool[i].local + (frame - self->pool[i].first);
+	vanity_assert(self, local != LOCAL_NONE);
+	vanity_assert(self, self->from[local] != FROM_NOTHING);
+	vanity_assert(self, self->to[local] == TO_NOBODY);
+	tx_home(self, local, frame);
+	cell_add(&tx->ch.cell->dropped, 1);
+	if (!tx->uncarried)
+		vanity_log(self, "output %0 dropped a frame: its pools = [ ... ] lack that frame's pool",
+			   tx->ch.port, 0);
+	tx->uncarried = 1;
+}
+
 void vanity_tx_put(struct vanity_tx *tx, const struct vanity_ref *ref)
 {
 	struct channel *ch = &tx->ch;
@@ -535,7 +556,10 @@ void vanity_tx_put(struct vanity_tx *tx, const struct vanity_ref *ref)
 
 	if (ch->pool_count == 0)
 		shard_lookup_failed(self, NO_FRAMES "output ", ch->bind->name);
-	vanity_assert(self, local != LOCAL_NONE);
+	if (local == LOCAL_NONE) {
+		tx_uncarried(tx, ref->frame);
+		return;
+	}
 	vanity_assert(self, self->from[local] != FROM_NOTHING);
 	vanity_assert(self, self->to[local] == TO_NOBODY);
 	vanity_assert(self, (uint64_t)ref->offset + ref->length <= pool->frame_bytes);

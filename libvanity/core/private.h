@@ -119,6 +119,7 @@ struct vanity_tx {
 	uint64_t *kept; /* bitmap: frames lent before the consumer's start, and stated by it */
 	uint32_t kept_count;
 	uint32_t bursts; /* published; decides on stamps */
+	uint32_t uncarried; /* 1: a frame of no pool of ours was put, and that was said */
 };
 
 struct vanity_shard {

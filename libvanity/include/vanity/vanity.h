@@ -233,7 +233,8 @@ uint32_t vanity_tx_room(struct vanity_tx *tx, uint32_t max);
  * vanity_tx_put() - lend a frame on; visible to the reader after vanity_tx_publish()
  *
  * The frame must be held: taken from an input or from a pool of the shard's own, and not put
- * since. Without room the put is a bug on `full = wait` and a counted drop on `full = drop`.
+ * since. Without room the put is a bug on `full = wait` and a counted drop on `full = drop`. A
+ * frame of a pool that the channel does not carry goes home, counted as dropped and logged once.
  */
 void vanity_tx_put(struct vanity_tx *tx, const struct vanity_ref *ref);
 

@@ -581,6 +581,38 @@ static void a_frame_lent_to_one_neighbour_is_not_anothers_to_give_back(void **st
 	rig_free(r);
 }
 
+/* A router that is to send a packet back where it came from, and whose output was not given that
+ * pool: the packet chose, so the packet is lost and not the router. */
+static void a_frame_that_an_output_does_not_carry_goes_home_and_is_counted(void **state)
+{
+	static const struct rig_spec two = {
+		.shard_count = 3,
+		.pool = { { .owner = 0, .frames = 16, .bytes = 256 },
+			  { .owner = 1, .frames = 16, .bytes = 256 } },
+		.channel = { { 0, 1, .slots = 8, .pools = RIG_POOL0, .lend = 8 },
+			     { 1, 2, .slots = 8, .pools = RIG_POOL1, .lend = 8 } },
+	};
+	struct rig *r = system_new(&two);
+	struct vanity_ref ref[2];
+
+	(void)state;
+	assert_int_equal(rig_send(r, 0, 2, 0), 2);
+	assert_int_equal(vanity_rx_take(rig_rx(r, 0), ref, 2), 2);
+	vanity_tx_put(rig_tx(r, 1), &ref[0]);
+	vanity_tx_put(rig_tx(r, 1), &ref[1]);
+	vanity_tx_publish(rig_tx(r, 1));
+	assert_int_equal(wire_load(&rig_cell(r, 1, LIFE_PRODUCER)->dropped), 2);
+	assert_int_equal(rig_tx(r, 1)->lent_count, 0);
+	assert_int_equal(rig_tx(r, 1)->tail, 0);
+	assert_int_equal(wire_load(&r->shard[1].cell->log_count), 1); /* said once */
+	look(r, 0); /* the burst is done */
+	rig_turns(r);
+	assert_int_equal(rig_free_frames(r, 0), 16);
+	rig_check(r);
+	rig_exact(r);
+	rig_free(r);
+}
+
 /* --- a program's own bugs end the program, with words ---------------------------------------- */
 
 #define ENDS(r, call)                                                                              \
@@ -1041,6 +1073,7 @@ int main(void)
 		cmocka_unit_test(a_channel_its_own_lane_breaks_has_no_room_in_the_same_call),
 		cmocka_unit_test(a_give_back_that_is_not_on_the_ledger_is_refused_and_counted),
 		cmocka_unit_test(a_frame_lent_to_one_neighbour_is_not_anothers_to_give_back),
+		cmocka_unit_test(a_frame_that_an_output_does_not_carry_goes_home_and_is_counted),
 		cmocka_unit_test(a_programs_misuse_of_a_frame_ends_it_with_words),
 		cmocka_unit_test(an_idle_shard_sleeps_after_traffic),
 		cmocka_unit_test(

@@ -3,6 +3,7 @@
 #include "daemon.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #define FDS_MAX 8u
+#define SEND_TRIES 100u /* a millisecond each */
 
 struct parcel {
 	struct keeper_message message;
@@ -78,11 +80,16 @@ int keeper_send(struct daemon *d, uint32_t verb, uint32_t shard, uint32_t genera
 	struct keeper_message message = {
 		.magic = KEEPER_MAGIC, .verb = verb, .shard = shard, .generation = generation
 	};
-	ssize_t n;
+	ssize_t n = -1;
 
-	do {
+	for (uint32_t tries = 0; tries < SEND_TRIES; tries++) {
 		n = send(d->keeper_fd, &message, sizeof(message), MSG_NOSIGNAL);
-	} while (n < 0 && errno == EINTR);
+		if (n >= 0 || (errno != EINTR && errno != ENOMEM && errno != ENOBUFS))
+			break;
+		/* What the policy asked for once it does not ask for again: memory may come back. */
+		if (errno != EINTR)
+			poll(NULL, 0, 1);
+	}
 	return n == sizeof(message) ? 0 : -errno;
 }
 

@@ -499,9 +499,9 @@ static void fuzz(uint64_t seed, uint64_t messages)
 	pid_t keeper = t.result.keeper_pid, innocent[INNOCENTS];
 	struct order order;
 	struct stat log;
-	char *before, *after;
+	char *before, *after, own[] = "/tmp/vanity-watched-XXXXXX";
 	long pages;
-	int watch;
+	int watch, fd;
 
 	for (int i = 0; i < INNOCENTS; i++) {
 		innocent[i] = fork();
@@ -536,7 +536,8 @@ static void fuzz(uint64_t seed, uint64_t messages)
 	      status_of(keeper, "VmRSS:"));
 	check(status_of(keeper, "Threads:") == 1, "the keeper has threads");
 	check(children_of(keeper) <= 1, "the keeper has %d children", children_of(keeper));
-	close(open(t.programs, O_RDONLY | O_CLOEXEC)); /* seen by a watch that is not blind */
+	fd = mkstemp(own); /* a file, not a folder: seen by a watch that is not blind */
+	check(fd >= 0 && unlink(own) == 0 && close(fd) == 0, "%s cannot be made", own);
 	check(watch < 0 || watch_read(watch) > 0, "the watch sees nothing");
 	check(stat(t.result.log, &log) == 0 && log.st_size < 4 << 20, "the log has %lld bytes",
 	      (long long)log.st_size);

@@ -524,17 +524,23 @@ static bool tx_drops(struct vanity_tx *tx)
 	return ch->bind->full == PLAN_FULL_DROP && (!ch->open || tx_room(tx, 1) == 0);
 }
 
+/* The pool of a frame this shard can see; any other frame is a bug of the program's. */
+static struct vanity_pool *shard_pool_of(struct vanity_shard *self, uint32_t frame)
+{
+	for (uint32_t i = 0; i < self->pool_count; i++)
+		if (frame - self->pool[i].first < self->pool[i].count)
+			return &self->pool[i];
+	shard_bug(self, "a ref names a frame this shard cannot see");
+}
+
 /* Not a bug of the program's: which of its pools meets which output may be a packet's choice (a
  * router that sends one back where it came from), and then a packet would decide on the shard. */
 static void tx_uncarried(struct vanity_tx *tx, uint32_t frame)
 {
 	struct vanity_shard *self = tx->ch.self;
-	uint32_t local = LOCAL_NONE;
+	const struct vanity_pool *pool = shard_pool_of(self, frame);
+	uint32_t local = pool->local + (frame - pool->first);
 
-	for (uint32_t i = 0; i < self->pool_count; i++)
-		if (frame - self->pool[i].first < self->pool[i].count)
-			local = self->pool[i].local + (frame - self->pool[i].first);
-	vanity_assert(self, local != LOCAL_NONE);
 	vanity_assert(self, self->from[local] != FROM_NOTHING);
 	vanity_assert(self, self->to[local] == TO_NOBODY);
 	tx_home(self, local, frame);
@@ -667,15 +673,6 @@ void vanity_frame_drop(struct vanity_pool *pool, const struct vanity_ref *ref, u
 uint32_t vanity_pool_frame_bytes(const struct vanity_pool *pool)
 {
 	return pool->frame_bytes;
-}
-
-/* The pool of a frame this shard can see; NULL is a bug of the program's. */
-static struct vanity_pool *shard_pool_of(struct vanity_shard *self, uint32_t frame)
-{
-	for (uint32_t i = 0; i < self->pool_count; i++)
-		if (frame - self->pool[i].first < self->pool[i].count)
-			return &self->pool[i];
-	shard_bug(self, "a ref names a frame this shard cannot see");
 }
 
 static uint8_t *ref_bytes(struct vanity_shard *self, const struct vanity_ref *ref)

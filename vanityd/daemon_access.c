@@ -632,11 +632,12 @@ void facts_take(struct daemon *d, uint32_t shard, uint32_t generation, int fd)
 	struct judge j = { .d = d, .shard = shard, .generation = generation, .facts = &facts,
 			   .steady = s->facts_steady };
 	uint32_t room = plan_bind_bytes(d->plan, shard);
+	const struct bind_machine machine = { .hz = d->hz };
 	struct bind *bind = calloc(1, room);
 	char *text = facts_read(fd);
 
 	if (bind == NULL || text == NULL || generation != s->alive ||
-	    plan_bind(d->plan, shard, d->hz, bind, room) == 0)
+	    plan_bind(d->plan, shard, &machine, bind, room) == 0)
 		goto out;
 	j.bind = bind;
 	if (binding_is_stale(&j))

@@ -289,6 +289,7 @@ static int stage_plan(struct setup *s)
 
 static int stage_clock(struct setup *s)
 {
+	waits_look(&s->waits);
 	s->hand.hz = s->result->hz = clock_hz(s);
 	return 0;
 }

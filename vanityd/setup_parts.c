@@ -173,12 +173,17 @@ int setup_events(struct setup *s)
 
 int setup_binds(struct setup *s)
 {
+	const struct bind_machine machine = { .hz = s->hand.hz,
+					      .features = s->waits.features,
+					      .wake_ns = s->waits.wake_ns,
+					      .wait = s->waits.best };
+
 	for (uint32_t i = 0; i < s->plan->shard_count; i++) {
 		uint32_t bytes = plan_bind_bytes(s->plan, i);
 		void *block = calloc(1, bytes);
 		int fd = -1;
 
-		if (block == NULL || (bytes = plan_bind(s->plan, i, s->hand.hz, block, bytes)) == 0)
+		if (block == NULL || (bytes = plan_bind(s->plan, i, &machine, block, bytes)) == 0)
 			setup_fail(s, 1, "", "no memory for a bind block");
 		else
 			fd = setup_sealed(s, "bind", block, bytes, 0400, -1);

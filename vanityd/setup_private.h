@@ -9,6 +9,7 @@
 
 #include "keeper_hand.h"
 #include "setup.h"
+#include "waits.h"
 
 #define SETUP_JOURNAL "journal"
 #define SETUP_JOURNAL_HEAD "vanity-journal 1\n" /* whose folder has it is ours to remove */
@@ -30,6 +31,7 @@ struct setup {
 	int hugepages_fd; /* lock, held from counting to taking; -1 without */
 	int numa; /* 1: memory has more than one node */
 	int fd_end;
+	struct waits waits;
 	uint64_t cycles, cycles_ns; /* a look at both clocks, at the beginning */
 	struct keeper_hand hand;
 };

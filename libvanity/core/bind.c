@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "core/bind.h"
+#include "core/wait.h"
 
 void *memcpy(void *restrict to, const void *restrict from, size_t n);
 void *memset(void *to, int value, size_t n);
@@ -284,8 +285,8 @@ uint32_t plan_bind_bytes(const struct plan *plan, uint32_t shard)
 	return bind_layout(plan, shard, &b);
 }
 
-uint32_t plan_bind(const struct plan *plan, uint32_t shard, uint64_t hz, void *ret_block,
-		   uint32_t room)
+uint32_t plan_bind(const struct plan *plan, uint32_t shard, const struct bind_machine *machine,
+		   void *ret_block, uint32_t room)
 {
 	const struct plan_shard *s = &plan->shard[shard];
 	uint32_t pool_index[VANITY_POOLS_MAX];
@@ -294,6 +295,7 @@ uint32_t plan_bind(const struct plan *plan, uint32_t shard, uint64_t hz, void *r
 	struct bind_region *region;
 	struct bind_neighbour *neighbour;
 	uint32_t bytes = plan_bind_bytes(plan, shard);
+	const char *wait = plan_wait(plan, shard);
 
 	if (room < bytes)
 		return 0;
@@ -305,7 +307,12 @@ uint32_t plan_bind(const struct plan *plan, uint32_t shard, uint64_t hz, void *r
 	memcpy(b->name, s->name, sizeof(b->name));
 	memcpy(b->digest, plan->digest, sizeof(b->digest));
 	b->watchdog_ns = s->watchdog_ns;
-	b->hz = hz;
+	b->hz = machine->hz;
+	b->features = machine->features;
+	b->wake_ns = machine->wake_ns;
+	b->wait = wait != NULL ? wait_find(wait) : machine->wait;
+	if (b->wait == WAIT_KINDS) /* no wait has that name; starting the system refused it */
+		b->wait = machine->wait;
 	b->memory_bytes = s->memory_bytes;
 	b->shared = s->shared;
 	region = (void *)(block + b->region_at);

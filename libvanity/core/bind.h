@@ -25,7 +25,7 @@
 
 #include "topology/plan.h"
 
-#define BIND_MAGIC 0x31444e49425644ull
+#define BIND_MAGIC 0x32444e49425644ull
 
 enum { BIND_CELL = 0, BIND_ORDERS = 1, BIND_BELL = 2 };
 
@@ -101,7 +101,17 @@ struct bind {
 	uint32_t region_count, neighbour_count, pool_count, port_count, option_count, grant_count;
 	uint32_t region_at, neighbour_at, pool_at, port_at, option_at, grant_at; /* byte offsets */
 	uint32_t grant_fd_count; /* of them with keeps_fd */
-	uint32_t reserved;
+	uint32_t wait; /* enum wait_kind */
+	uint32_t wake_ns; /* what a sleep and a wake by the kernel cost: VANITY_SPIN_DEFAULT */
+	uint32_t features; /* arch/features.h */
+};
+
+/* What a plan cannot know. */
+struct bind_machine {
+	uint64_t hz; /* ticks of arch_cycles() a second */
+	uint32_t features; /* arch/features.h; the same on every core */
+	uint32_t wake_ns;
+	uint32_t wait; /* enum wait_kind, of every shard whose options name no other */
 };
 
 static inline const struct bind_region *bind_regions(const struct bind *b)
@@ -152,12 +162,12 @@ static inline uint32_t bind_fd_facts(const struct bind *b)
 
 /**
  * plan_bind() - extract one shard's part
- * @hz: ticks of arch_cycles() a second in the world the shard will run in
+ * @machine: of the world the shard will run in
  * @ret_block: @room bytes, 8-byte aligned
  * Return: bytes used, a multiple of 8; 0 when @room is too small (plan_bind_bytes() is enough).
  */
-uint32_t plan_bind(const struct plan *plan, uint32_t shard, uint64_t hz, void *ret_block,
-		   uint32_t room);
+uint32_t plan_bind(const struct plan *plan, uint32_t shard, const struct bind_machine *machine,
+		   void *ret_block, uint32_t room);
 uint32_t plan_bind_bytes(const struct plan *plan, uint32_t shard);
 
 #endif

@@ -5,6 +5,12 @@
  */
 #include "core/private.h"
 
+#include <doze.h>
+
+#include "core/wait.h"
+
+#define LOOK_NS 2000u /* looked at everything before a doze: about what arming it and being rung costs */
+
 /* --- private memory ------------------------------------------------------------------------ */
 
 /* One bump through the private block; run twice, once to measure and once to hand out. */
@@ -359,7 +365,9 @@ void shard_ring(struct vanity_shard *self)
 			continue;
 		n->rung = asleep;
 		wire_store_release(n->bell, wire_load(n->bell) + 1);
-		self->platform->wake(self->platform->context, i);
+		/* Who dozes watches that word. Said falsely it delays the one who said it. */
+		if ((asleep & WIRE_DOZES) == 0)
+			self->platform->wake(self->platform->context, i);
 	}
 }
 
@@ -443,6 +451,7 @@ static int shard_has_news(struct vanity_shard *self)
 static bool shard_spin(struct vanity_shard *self, uint64_t end)
 {
 	const struct shard_platform *platform = self->platform;
+	enum wait_kind wait = self->bind->wait;
 
 	while (arch_cycles() < end) {
 		int device = platform->news == NULL ? 0 : platform->news(platform->context);
@@ -451,7 +460,7 @@ static bool shard_spin(struct vanity_shard *self, uint64_t end)
 			return true;
 		if (device < 0)
 			return false;
-		arch_pause();
+		arch_rest(wait);
 	}
 	return false;
 }
@@ -465,6 +474,55 @@ static void shard_say_asleep(struct vanity_shard *self, uint64_t asleep)
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
+}
+
+/* Arm, with a number that no sleep had: even for a sleep, odd for a doze. What was stored before the
+ * fence is seen when we look again, or its writer sees that we are armed. */
+static void shard_arm(struct vanity_shard *self, uint64_t dozes)
+{
+	self->asleep_number++;
+	if ((self->asleep_number & WIRE_DOZES) != dozes)
+		self->asleep_number++;
+	shard_say_asleep(self, self->asleep_number);
+	wire_fence();
+}
+
+/* Until @end, or until a neighbour rings. It rings by one store: no call on either side. Return:
+ * whether there is something to look at. */
+static bool shard_doze(struct vanity_shard *self, uint64_t end)
+{
+	uint64_t bell = wire_load_acquire(self->bell);
+	bool news;
+
+	shard_arm(self, WIRE_DOZES);
+	news = shard_has_news(self);
+	if (!news) {
+		wait_doze(self->bind->wait, self->bell, bell, end);
+		news = wire_load_acquire(self->bell) != bell;
+	}
+	if (news)
+		shard_say_asleep(self, 0);
+	return news;
+}
+
+/* Awake, for at most @spin_ns. Return: whether the wait is over. */
+static bool shard_spend(struct vanity_shard *self, uint64_t spin_ns, uint64_t now, uint64_t at)
+{
+	const struct bind *bind = self->bind;
+	bool poll = spin_ns >= bind->watchdog_ns / 2;
+	uint64_t per_us = bind->hz / 1000000;
+	uint64_t end;
+
+	/* One that polls has spun as long as anybody may stay away from vanity_running(). */
+	if (poll) {
+		(void)shard_spin(self, earlier(now + self->sleep_cycles, at));
+		return true;
+	}
+	end = earlier(now + spin_ns * per_us / 1000, at);
+	/* A device writes no bell. */
+	if (!wait_dozes(bind->wait) || self->platform->news != NULL)
+		return shard_spin(self, end);
+	return shard_spin(self, earlier(now + LOOK_NS * per_us / 1000, end)) || shard_doze(self, end);
 }
 
 void vanity_wait(struct vanity_shard *self, uint64_t spin_ns)
@@ -481,20 +539,14 @@ void vanity_wait_until(struct vanity_shard *self, uint64_t spin_ns, uint64_t at)
 	shard_ring(self);
 	if (now >= at)
 		return;
-	if (!self->bind->shared && spin_ns > 0) {
-		bool poll = spin_ns >= self->bind->watchdog_ns / 2;
-		uint64_t spin = poll ? self->sleep_cycles :
-				       spin_ns * (self->bind->hz / 1000000) / 1000;
-
-		/* One that polls has spun as long as anybody may stay away from vanity_running(). */
-		if (shard_spin(self, earlier(now + spin, at)) || poll)
-			return;
-	}
-	/* Arm, look again, sleep: what was stored before the fence is seen by one of us. */
+	if (spin_ns == VANITY_SPIN_DEFAULT)
+		spin_ns = self->bind->wake_ns;
+	if (!self->bind->shared && self->bind->wait != WAIT_PPOLL && spin_ns > 0 &&
+	    shard_spend(self, spin_ns, now, at))
+		return;
+	/* Arm, look again, sleep. From a doze on we were armed all the time. */
 	bell = wire_load_acquire(self->bell);
-	self->asleep_number++;
-	shard_say_asleep(self, self->asleep_number);
-	wire_fence();
+	shard_arm(self, 0);
 	if (!shard_has_news(self)) {
 		wire_store(&self->cell->state, CELL_WAITING);
 		self->platform->wait(self->platform->context, self->bell, bell,

@@ -104,9 +104,12 @@ static inline void wire_fence(void)
 
 struct wire_head {
 	_Alignas(WIRE_LINE) wire_u64 magic; /* written last by a new generation */
-	wire_u64 asleep; /* 1: the writer of this wire sleeps, ring its bell */
+	wire_u64 asleep; /* not 0: the writer of this wire sleeps or dozes, ring its bell */
 };
 _Static_assert(sizeof(struct wire_head) == WIRE_LINE, "one line pair");
+
+/* In `asleep`: its writer watches its bell's word, and need not be woken by the kernel. */
+#define WIRE_DOZES 1ull
 
 /* The producer's words of one channel. */
 struct wire_tx {

@@ -35,6 +35,7 @@
 #define SIM_PARTIES_MAX (VANITY_SHARDS_MAX + 1u)
 #define SIM_NEVER UINT64_MAX
 #define SIM_HZ 1000000000ull /* one tick of virtual time is a nanosecond */
+#define SIM_WAKE_NS 50000u /* what shards take a sleep and a wake to cost */
 
 enum sim_state { SIM_NONE = 0, SIM_READY = 1, SIM_WAITING = 2 };
 

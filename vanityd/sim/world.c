@@ -265,6 +265,7 @@ static int shard_prepare(uint32_t shard, char *ret_words)
 	const struct plan_shard *p = &world.plan->shard[shard];
 	struct world_shard *s = &world.shard[shard];
 	uint32_t bytes = plan_bind_bytes(world.plan, shard);
+	const struct bind_machine machine = { .hz = SIM_HZ, .wake_ns = SIM_WAKE_NS };
 
 	s->program = program_find(p->program);
 	if (s->program == NULL) {
@@ -275,7 +276,7 @@ static int shard_prepare(uint32_t shard, char *ret_words)
 	if (p->config[0] != '\0' && config_read(s, p->config, ret_words) != 0)
 		return -1;
 	s->bind = calloc(1, bytes);
-	if (s->bind == NULL || plan_bind(world.plan, shard, SIM_HZ, s->bind, bytes) == 0) {
+	if (s->bind == NULL || plan_bind(world.plan, shard, &machine, s->bind, bytes) == 0) {
 		snprintf(ret_words, WORDS_BYTES, "shard %s: no bind block", p->name);
 		return -1;
 	}

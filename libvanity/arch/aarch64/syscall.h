@@ -8,6 +8,8 @@
 #include <asm/unistd.h>
 #include <linux/audit.h>
 
+#include "arch/features.h"
+
 #define ARCH_AUDIT AUDIT_ARCH_AARCH64
 
 static inline long arch_syscall(long nr, long a, long b, long c, long d, long e, long f)
@@ -62,6 +64,13 @@ __attribute__((noreturn)) static inline void arch_stack_call(void *top, void (*f
 			 : "r"(top), "r"(fn), "r"(x0)
 			 : "memory");
 	__builtin_unreachable();
+}
+
+static inline void arch_features(const uint64_t hwcap[2], uint64_t ret[ARCH_FEATURE_WORDS])
+{
+	ret[0] = hwcap[0];
+	ret[1] = hwcap[1];
+	ret[2] = 0;
 }
 
 static inline uint64_t arch_hz(void)

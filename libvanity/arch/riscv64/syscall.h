@@ -8,6 +8,8 @@
 #include <asm/unistd.h>
 #include <linux/audit.h>
 
+#include "arch/features.h"
+
 #define ARCH_AUDIT AUDIT_ARCH_RISCV64
 
 static inline long arch_syscall(long nr, long a, long b, long c, long d, long e, long f)
@@ -62,6 +64,20 @@ __attribute__((noreturn)) static inline void arch_stack_call(void *top, void (*f
 			 : "r"(top), "r"(fn), "r"(a0)
 			 : "memory");
 	__builtin_unreachable();
+}
+
+/* Linux 6.4 and later; a pair whose key it does not know comes back with the key -1. */
+static inline void arch_features(const uint64_t hwcap[2], uint64_t ret[ARCH_FEATURE_WORDS])
+{
+	struct {
+		int64_t key;
+		uint64_t value;
+	} extensions = { .key = 4 }; /* RISCV_HWPROBE_KEY_IMA_EXT_0 */
+	long error = arch_syscall(258, (long)&extensions, 1, 0, 0, 0, 0); /* riscv_hwprobe */
+
+	(void)hwcap;
+	ret[0] = error == 0 && extensions.key == 4 ? extensions.value : 0;
+	ret[1] = ret[2] = 0;
 }
 
 static inline uint64_t arch_hz(void)

@@ -8,6 +8,7 @@
  *                      child never returns into the caller's frame, which CLONE_VM would share
  *   arch_stack_call()  leave this stack for good and go on in fn(arg)
  *   arch_hz()          ticks of arch_cycles() a second where the CPU says it, else 0
+ *   arch_features()    the feature words of core/wait.h; given AT_HWCAP and AT_HWCAP2
  *   ARCH_AUDIT         what seccomp calls this machine
  */
 #ifndef VANITY_ARCH_SYSCALL_H
@@ -17,6 +18,8 @@
 
 #include <asm/unistd.h>
 #include <linux/audit.h>
+
+#include "arch/features.h"
 
 #define ARCH_AUDIT AUDIT_ARCH_X86_64
 
@@ -71,6 +74,28 @@ __attribute__((noreturn)) static inline void arch_stack_call(void *top, void (*f
 static inline uint64_t arch_hz(void)
 {
 	return 0; /* measured by whoever wants to know: CPUID is a trap in many virtual machines */
+}
+
+/* Leaf and sub-leaf; 0 beyond the last leaf of its range. */
+static inline uint32_t arch_cpuid_ecx(uint32_t leaf)
+{
+	uint32_t a = leaf & 0x80000000u, b, c = 0, d;
+
+	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	if (a < leaf)
+		return 0;
+	a = leaf;
+	c = 0;
+	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	return c;
+}
+
+static inline void arch_features(const uint64_t hwcap[2], uint64_t ret[ARCH_FEATURE_WORDS])
+{
+	(void)hwcap;
+	ret[0] = arch_cpuid_ecx(7);
+	ret[1] = arch_cpuid_ecx(0x80000001u);
+	ret[2] = arch_cpuid_ecx(1);
 }
 
 #endif

@@ -128,12 +128,15 @@ void vanity_ready(struct vanity_shard *self);
 int vanity_running(struct vanity_shard *self);
 
 #define VANITY_POLL UINT64_MAX
+#define VANITY_SPIN_DEFAULT (UINT64_MAX - 1) /* about what a sleep and a wake cost on this machine */
 
 /**
  * vanity_wait() - nothing to do: spin, then sleep until something may have changed
  * @spin_ns: how long to spin before sleeping; taken as 0 where the core is shared. From half the
  *           watchdog on (VANITY_POLL) it never sleeps: a polling shard makes no system call.
  *           Who has a tun or tap does not spin: nothing but a call tells of a packet there.
+ *           VANITY_SPIN_DEFAULT was measured when the system started; who spins as long as a sleep
+ *           costs never pays more than twice what the better of the two would have cost.
  *
  * Returns when a neighbour moved, an order came, a deadline passed (at most half the watchdog),
  * or for no reason at all. Look at the channels afterwards; never at the return itself.

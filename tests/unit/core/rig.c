@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "topology/parts.h"
 
@@ -195,24 +196,36 @@ static void *memory_new(uint64_t bytes)
 	return memory;
 }
 
+/* Never given back: the processes that have it end soon. */
+static void *memory_shared(uint64_t bytes)
+{
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	assert_true(memory != MAP_FAILED);
+	return memory;
+}
+
 struct rig *rig_new(const struct rig_spec *spec)
 {
 	struct rig *r = calloc(1, sizeof(*r));
 
 	assert_non_null(r);
 	r->plan = plan_new(spec);
+	r->processes = spec->processes;
 	r->random = 88172645463325252ull;
 	r->now_ns = 1000000000;
 	for (uint32_t i = 0; i < r->plan->region_count; i++)
-		r->region[i] = memory_new(r->plan->region[i].bytes);
+		r->region[i] = spec->processes ? memory_shared(r->plan->region[i].bytes) :
+						 memory_new(r->plan->region[i].bytes);
 	for (uint32_t i = 0; i < r->plan->shard_count; i++) {
 		struct rig_shard *s = &r->shard[i];
 		uint32_t bytes = plan_bind_bytes(r->plan, i);
+		const struct bind_machine machine = { .hz = 1000000000, .wake_ns = 50000 };
 
 		s->rig = r;
 		s->number = i;
 		s->block = memory_new(bytes);
-		assert_int_equal(plan_bind(r->plan, i, 1000000000, s->block, bytes), bytes);
+		assert_int_equal(plan_bind(r->plan, i, &machine, s->block, bytes), bytes);
 		assert_true(s->block->region_count <= 64);
 		for (uint32_t k = 0; k < s->block->region_count; k++)
 			s->base[k] = r->region[bind_regions(s->block)[k].region];
@@ -234,7 +247,8 @@ void rig_free(struct rig *r)
 		free(r->shard[i].block);
 	}
 	for (uint32_t i = 0; i < r->plan->region_count; i++)
-		free(r->region[i]);
+		if (!r->processes)
+			free(r->region[i]);
 	free(r->life);
 	free(r->seen);
 	free(r->action);

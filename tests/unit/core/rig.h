@@ -55,6 +55,7 @@ struct rig_spec {
 	} device[VANITY_GRANTS_MAX]; /* ends at the first without a kind */
 	uint32_t restart_max; /* 0: 1000 */
 	uint32_t restart_then;
+	uint32_t processes; /* 1: regions that processes forked later share */
 };
 
 enum rig_state { RIG_NONE, RIG_PARKED, RIG_ENTERED, RIG_LIVE };
@@ -82,6 +83,7 @@ struct rig_shard {
 
 struct rig {
 	struct plan *plan;
+	uint32_t processes;
 	void *region[PLAN_REGIONS_MAX];
 	struct rig_shard shard[RIG_SHARDS];
 	struct life *life;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/wait.h"
+
 /* Two pools of two owners, and shard 4 that is nobody's neighbour but 3's. */
 static const struct rig_spec spec = {
 	.shard_count = 5,
@@ -21,6 +23,8 @@ static const struct rig_spec spec = {
 		    { VANITY_GRANT_TAP, 4, .keeps_fd = 1 },
 		    { VANITY_GRANT_TUN, 1, .keeps_fd = 1 } },
 };
+
+static const struct bind_machine machine = { .hz = 1000, .wake_ns = 7000, .wait = WAIT_MWAITX };
 
 /* What the plan gives a shard, from the plan's own tables. */
 static bool may_see(const struct plan *plan, uint32_t shard, uint32_t region, uint32_t *ret_right)
@@ -69,7 +73,7 @@ static void a_shard_gets_each_region_with_the_plans_right_and_no_other(void **st
 		uint32_t bytes = plan_bind_bytes(r->plan, s), seen = 0;
 		struct bind *b = calloc(1, bytes);
 
-		assert_int_equal(plan_bind(r->plan, s, 1000, b, bytes), bytes);
+		assert_int_equal(plan_bind(r->plan, s, &machine, b, bytes), bytes);
 		for (uint32_t q = 0; q < r->plan->region_count; q++) {
 			uint32_t right, found = 0;
 
@@ -108,17 +112,52 @@ static void a_block_is_written_whole_or_not_at_all(void **state)
 
 		assert_int_equal(bytes % 8, 0);
 		memset(block, 0x5a, bytes);
-		assert_int_equal(plan_bind(r->plan, s, 1000, block, bytes - 1), 0);
+		assert_int_equal(plan_bind(r->plan, s, &machine, block, bytes - 1), 0);
 		for (uint32_t i = 0; i < bytes; i++)
 			assert_int_equal(block[i], 0x5a);
-		assert_int_equal(plan_bind(r->plan, s, 1000, block, bytes), bytes);
+		assert_int_equal(plan_bind(r->plan, s, &machine, block, bytes), bytes);
 		/* Every byte is the plan's: nothing of the memory before shines through. */
 		memset(again, 0xa5, bytes);
-		assert_int_equal(plan_bind(r->plan, s, 1000, again, bytes), bytes);
+		assert_int_equal(plan_bind(r->plan, s, &machine, again, bytes), bytes);
 		assert_memory_equal(block, again, bytes);
 		free(block);
 		free(again);
 	}
+	rig_free(r);
+}
+
+static void a_shard_waits_as_its_option_says_or_as_the_machine_does(void **state)
+{
+	static const struct {
+		const char *name, *text;
+		enum wait_kind wait;
+	} cases[] = {
+		{ WAIT_OPTION, "pause", WAIT_PAUSE },
+		{ WAIT_OPTION, "umwait", WAIT_UMWAIT },
+		{ WAIT_OPTION, "umwai", WAIT_MWAITX },
+		{ "vanity_wai", "pause", WAIT_MWAITX },
+	};
+	struct rig *r = rig_new(&spec);
+	struct plan_option *o = &r->plan->option[1];
+	uint32_t bytes;
+
+	(void)state;
+	r->plan->shard[2].option_first = 1;
+	r->plan->shard[2].option_count = 1;
+	bytes = plan_bind_bytes(r->plan, 2);
+	for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct bind *b = calloc(1, bytes);
+
+		strcpy(o->name, cases[i].name);
+		strcpy(o->text, cases[i].text);
+		assert_int_equal(plan_bind(r->plan, 2, &machine, b, bytes), bytes);
+		assert_int_equal(b->wait, cases[i].wait);
+		assert_int_equal(b->wake_ns, 7000);
+		assert_int_equal(b->hz, 1000);
+		free(b);
+	}
+	r->plan->shard[2].option_count = 0;
+	assert_null(plan_wait(r->plan, 2));
 	rig_free(r);
 }
 
@@ -245,6 +284,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_shard_gets_each_region_with_the_plans_right_and_no_other),
 		cmocka_unit_test(a_block_is_written_whole_or_not_at_all),
+		cmocka_unit_test(a_shard_waits_as_its_option_says_or_as_the_machine_does),
 		cmocka_unit_test(both_ends_of_a_channel_agree_and_lie_within_their_wires),
 		cmocka_unit_test(
 			descriptors_of_devices_follow_the_neighbours_in_the_order_of_grants),

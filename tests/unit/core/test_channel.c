@@ -5,6 +5,8 @@
  */
 #include "rig.h"
 
+#include "core/wait.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -901,6 +903,114 @@ static void one_that_spins_looks_at_its_devices_too(void **state)
 	rig_free(r);
 }
 
+/* Dozes for a moment in which nobody comes, then sleeps: two numbers, one parity each. */
+static void look_at_the_sleeper(struct rig *r, uint32_t shard)
+{
+	uint64_t asleep = wire_load(&r->shard[shard].self->neighbour[0].mine->asleep);
+
+	assert_int_equal(asleep & WIRE_DOZES, 0);
+	assert_int_equal(asleep, r->verify + 2);
+	r->verify = (uint32_t)asleep;
+}
+
+static void a_doze_and_the_sleep_behind_it_are_told_apart(void **state)
+{
+	struct rig *r = system_new(&pair);
+	struct rig_shard *s = &r->shard[1];
+	wire_u64 *asleep = &s->self->neighbour[0].mine->asleep;
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++)
+		vanity_wait(s->self, 0); /* news of the start */
+	s->block->shared = 0;
+	s->block->wait = WAIT_BELL;
+	s->self->asleep_number = r->verify = 1000;
+	s->waits = 0;
+	r->on_wait = look_at_the_sleeper;
+	for (uint32_t i = 0; i < 3; i++)
+		vanity_wait(s->self, 3000);
+	assert_int_equal(s->waits, 3);
+	/* News end a doze before it began, and then nobody is to ring. */
+	rig_send(r, 0, 1, 0);
+	vanity_wait(s->self, 3000);
+	assert_int_equal(s->waits, 3);
+	assert_int_equal(wire_load(asleep), 0);
+	assert_int_equal(rig_drain(r, 0, 8), 1);
+	rig_free(r);
+}
+
+static void who_dozes_is_rung_without_a_call(void **state)
+{
+	struct rig *r = system_new(&pair);
+	wire_u64 *asleep = &r->shard[1].self->neighbour[0].mine->asleep;
+
+	(void)state;
+	r->shard[0].block->shared = 0; /* it rings at once */
+	for (uint64_t number = 1000; number < 1006; number++) {
+		uint64_t bell = wire_load(r->shard[1].self->bell);
+
+		r->shard[0].wakes = 0;
+		wire_store(asleep, number);
+		for (uint32_t i = 0; i < 2; i++) {
+			rig_send(r, 0, 1, 0);
+			(void)rig_turn(r, 0);
+		}
+		assert_int_equal(wire_load(r->shard[1].self->bell), bell + 1);
+		assert_int_equal(r->shard[0].wakes, number % 2 == 0);
+		wire_store(asleep, 0);
+		assert_int_equal(rig_drain(r, 0, 8), 2);
+		rig_turns(r);
+	}
+	rig_free(r);
+}
+
+static void who_polls_or_has_a_device_does_not_doze(void **state)
+{
+	struct rig *r = system_new(&pair);
+	struct rig_shard *s = &r->shard[1];
+	uint64_t number;
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++)
+		vanity_wait(s->self, 0); /* news of the start */
+	s->block->shared = 0;
+	s->block->wait = WAIT_BELL;
+	number = s->self->asleep_number;
+	vanity_wait_until(s->self, VANITY_POLL, vanity_now(s->self) + 100000);
+	assert_int_equal(s->self->asleep_number, number);
+	s->platform.news = device_news;
+	device_asked = 0;
+	device_answer = 0;
+	vanity_wait(s->self, 10000);
+	assert_int_equal(s->self->asleep_number, (number + 2) & ~1ull); /* the sleep's */
+	rig_free(r);
+}
+
+static void the_default_spin_is_what_a_wake_costs_and_ppoll_is_none(void **state)
+{
+	struct rig *r = system_new(&pair);
+	struct rig_shard *s = &r->shard[1];
+	uint64_t begun;
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++)
+		vanity_wait(s->self, 0); /* news of the start */
+	s->block->shared = 0;
+	s->block->wake_ns = 200000;
+	s->waits = 0;
+	begun = vanity_now(s->self);
+	vanity_wait(s->self, VANITY_SPIN_DEFAULT);
+	assert_true(vanity_now(s->self) - begun >= vanity_hz(s->self) / 1000000 * 200);
+	assert_int_equal(s->waits, 1);
+	/* Three hours of spin would not pass. */
+	s->block->watchdog_ns = UINT64_MAX;
+	s->block->wait = WAIT_PPOLL;
+	vanity_wait(s->self, 10000000000000ull);
+	vanity_wait(s->self, VANITY_POLL);
+	assert_int_equal(s->waits, 3);
+	rig_free(r);
+}
+
 static void a_successors_first_sleep_is_rung_although_its_forebears_was(void **state)
 {
 	struct rig *r = system_new(&pair);
@@ -1082,6 +1192,10 @@ int main(void)
 		cmocka_unit_test(a_sleeper_is_rung_once_for_each_sleep_and_nobody_else_is),
 		cmocka_unit_test(a_neighbour_on_a_shared_core_is_rung_after_some_turns_or_before_a_sleep),
 		cmocka_unit_test(one_that_spins_looks_at_its_devices_too),
+		cmocka_unit_test(a_doze_and_the_sleep_behind_it_are_told_apart),
+		cmocka_unit_test(who_dozes_is_rung_without_a_call),
+		cmocka_unit_test(who_polls_or_has_a_device_does_not_doze),
+		cmocka_unit_test(the_default_spin_is_what_a_wake_costs_and_ppoll_is_none),
 		cmocka_unit_test(a_successors_first_sleep_is_rung_although_its_forebears_was),
 		cmocka_unit_test(a_sleep_ends_when_the_sleeper_has_something_to_do_of_its_own),
 		cmocka_unit_test(a_spin_ends_when_the_spinner_has_something_to_do_of_its_own),

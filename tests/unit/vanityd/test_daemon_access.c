@@ -155,6 +155,7 @@ static int rig_make(void **state)
 {
 	const struct topology_host host = { NULL, conf_read, conf_message };
 	const struct plan_host machine = { .page_bytes = PAGE, .ignore_cores = 1 };
+	const struct bind_machine world = { .hz = 1000000000 };
 	struct bind *bind;
 	uint32_t room;
 
@@ -180,7 +181,7 @@ static int rig_make(void **state)
 
 	room = plan_bind_bytes(&rig.plan, 0);
 	bind = calloc(1, room);
-	assert_true(plan_bind(&rig.plan, 0, rig.d.hz, bind, room) > 0);
+	assert_true(plan_bind(&rig.plan, 0, &world, bind, room) > 0);
 	assert_int_equal(bind->grant_fd_count, 3);
 	line("== status\nUid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nGroups:\t \nThreads:\t1\n"
 	     "TracerPid:\t0\nCapInh:\t0\nCapPrm:\t0\nCapEff:\t0\nCapBnd:\t0\nCapAmb:\t0\n"

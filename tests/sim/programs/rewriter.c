@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * rewriter: a receiver that was taken over. What it sends asks for port 53; once it is sent, it
- * makes it port 23 where it lies, again and again. It only writes what is its own to write.
+ * makes it port 23 where it lies, and 53 again, and so on. It only writes what is its own to write.
  * Test-only: whoever judges its frames where they lie has judged something else.
+ *
+ * The simulator runs it, and tests/tenants/test-verdict as a process.
  */
 #include <stdint.h>
 
 #include <vanity/vanity.h>
 
-#define SENT_MAX 256u
+#define SENT_MAX 512u
 #define PORT_AT 36u /* Ethernet, IPv4 without options, the second port of UDP */
 #define BYTES 60u
 #define ASKED 53u
@@ -30,6 +32,13 @@ static const uint8_t packet[BYTES] = {
 	0x45, 0, 0, 46,    0, 0,  0, 0, 64, 17, 0x46, 0x86, 10, 0, 0, 1, 198, 51, 100, 7, /* */
 	4,    0, 0, ASKED, 0, 26, 0, 0, /* */
 };
+
+static void rewrite(struct vanity_shard *self, struct rewriter *r, uint8_t port)
+{
+	for (uint32_t i = 0; i < r->sent_count; i++)
+		*(volatile uint8_t *)&r->sent[i][PORT_AT + 1] = port;
+	vanity_count(self, REWRITER_REWRITTEN, r->sent_count);
+}
 
 static void send(struct vanity_shard *self, struct rewriter *r, struct vanity_pool *pool,
 		 struct vanity_tx *out)
@@ -67,14 +76,13 @@ int vanity_main(struct vanity_shard *self)
 	r->left = vanity_option_u64(self, "count", 1000);
 	vanity_ready(self);
 	while (vanity_running(self)) {
-		if (turn++ % 4 == 0) {
+		if (turn % 3 == 0)
 			send(self, r, pool, out);
-		} else {
-			for (uint32_t i = 0; i < r->sent_count; i++)
-				*(volatile uint8_t *)&r->sent[i][PORT_AT + 1] = FORGED;
-			vanity_count(self, REWRITER_REWRITTEN, r->sent_count);
-		}
-		if (r->left == 0 || vanity_tx_room(out, 1) == 0)
+		else
+			rewrite(self, r, turn % 3 == 1 ? FORGED : ASKED);
+		turn++;
+		/* Who waits for room rewrites nothing meanwhile. */
+		if (r->left == 0)
 			vanity_wait(self, 20000);
 	}
 	return 0;

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include <linux/capability.h>
+#include <linux/keyctl.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
@@ -51,7 +52,9 @@
 #ifndef KEEPER_LEAVES_OUT
 #define KEEPER_LEAVES_OUT(k, shard, what) 0
 #endif
-enum { LEAVE_READ_ONLY = 16, LEAVE_PID_NAMESPACE = 17, LEAVE_BOUNDS = 18 }; /* beside the steps */
+enum { /* beside the steps */
+	LEAVE_READ_ONLY = 16, LEAVE_PID_NAMESPACE = 17, LEAVE_BOUNDS = 18, LEAVE_KEYRING = 22
+};
 
 struct child {
 	const struct keeper *k;
@@ -654,5 +657,9 @@ static long bounds_drop(const struct keeper *k)
 int keeper_prepare(struct keeper *k)
 {
 	memory_lock(k);
+	/* An operator's keys lie in his session keyring, which all his processes have, whatever uid
+	 * they become. An empty one takes its place; a kernel that makes none keeps none. */
+	if (!KEEPER_LEAVES_OUT(k, 0, LEAVE_KEYRING))
+		(void)CALL_2(__NR_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
 	return KEEPER_LEAVES_OUT(k, 0, LEAVE_BOUNDS) ? 0 : (int)bounds_drop(k);
 }

@@ -53,7 +53,8 @@
 #define KEEPER_LEAVES_OUT(k, shard, what) 0
 #endif
 enum { /* beside the steps */
-	LEAVE_READ_ONLY = 16, LEAVE_PID_NAMESPACE = 17, LEAVE_BOUNDS = 18, LEAVE_KEYRING = 22
+	LEAVE_READ_ONLY = 16, LEAVE_PID_NAMESPACE = 17, LEAVE_BOUNDS = 18, LEAVE_CLOSE_ON_EXEC = 19,
+	LEAVE_KEYRING = 22
 };
 
 struct child {
@@ -451,19 +452,20 @@ int keeper_planned_fd(const struct keeper *k, uint32_t shard, uint32_t at)
 static int shard_place(const struct keeper *k, struct child *c)
 {
 	int own = keeper_fd_shard(k->plan, c->shard), error = 0;
+	int until_exec = KEEPER_LEAVES_OUT(k, c->shard, LEAVE_CLOSE_ON_EXEC) ? 0 : O_CLOEXEC;
 	int at = BIND_FD_BLOCK;
 
 	c->image_fd = (int)(bind_fd_facts(c->s->bind) + c->s->bind->grant_count);
 	c->fd_end = (uint32_t)c->image_fd;
 	for (; at <= c->image_fd && error == 0; at++)
 		error = place(keeper_planned_fd(k, c->shard, (uint32_t)at), at,
-			      at == c->image_fd ? O_CLOEXEC : 0);
+			      at == c->image_fd ? until_exec : 0);
 	c->ns_fd = at;
 	for (uint32_t i = 0; i < KEEPER_NAMESPACES && error == 0; i++)
-		error = place(own + KEEPER_SHARD_NS + (int)i, at++, O_CLOEXEC);
+		error = place(own + KEEPER_SHARD_NS + (int)i, at++, until_exec);
 	c->landlock_fd = at;
 	if ((k->inactive >> SETUP_INACTIVE_LANDLOCK & 1) == 0 && error == 0)
-		error = place(KEEPER_FD_LANDLOCK, at++, O_CLOEXEC);
+		error = place(KEEPER_FD_LANDLOCK, at++, until_exec);
 	c->room_end = (uint32_t)at;
 	return error;
 }

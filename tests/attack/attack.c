@@ -17,6 +17,7 @@ VANITY_CARRY(struct carry, 1)
 static struct {
 	bool tried, worked;
 	long detail;
+	uint64_t stack; /* the first one, which is the kernel's */
 } early;
 
 bool attack_same(const char *a, const char *b)
@@ -69,15 +70,32 @@ static bool entry_wanted(const struct bind *bind)
 	return wanted;
 }
 
+/* One that needs the descriptors that it starts with. Return: it is none of them. */
+static bool run_early(struct attacker *a, const char *name, bool *ret_worked)
+{
+	if (attack_same(name, "descriptors"))
+		*ret_worked = attack_descriptors(a);
+	else if (attack_same(name, "reopen"))
+		*ret_worked = attack_reopen(a);
+	else if (attack_same(name, "resize"))
+		*ret_worked = attack_resize(a);
+	else if (attack_same(name, "lengthen"))
+		*ret_worked = attack_lengthen(a);
+	else if (attack_same(name, "punch_own"))
+		*ret_worked = attack_punch_own(a);
+	else if (attack_same(name, "punch"))
+		*ret_worked = attack_punch(a);
+	else
+		return true;
+	return false;
+}
+
 static void entry(const struct bind *bind)
 {
 	struct attacker a = { .bind = bind };
 
 	early.tried = true;
-	if (attack_same(entry_option(bind, "attack"), "descriptors"))
-		early.worked = attack_descriptors(&a);
-	else if (attack_same(entry_option(bind, "attack"), "reopen"))
-		early.worked = attack_reopen(&a);
+	(void)run_early(&a, entry_option(bind, "attack"), &early.worked);
 	early.detail = a.detail;
 }
 
@@ -88,6 +106,7 @@ void __wrap_start_entry(const uint64_t *stack)
 	long at = CALL_6(__NR_mmap, NULL, bytes, PROT_READ, MAP_PRIVATE, BIND_FD_BLOCK, 0);
 	const struct bind *bind = (const struct bind *)at;
 
+	early.stack = (uint64_t)(uintptr_t)stack;
 	if (!call_failed(at) && entry_wanted(bind))
 		entry(bind);
 	if (!call_failed(at))
@@ -108,17 +127,17 @@ static const struct attack *find(const struct attack *table, const char *name)
 static bool run(struct attacker *a, const char *name)
 {
 	const struct attack *attack = find(attack_calls, name);
+	bool worked = false;
 
+	attack = attack != NULL ? attack : find(attack_system, name);
 	attack = attack != NULL ? attack : find(attack_memory, name);
 	attack = attack != NULL ? attack : find(attack_wire, name);
 	attack = attack != NULL ? attack : find(attack_sweep, name);
 	if (attack != NULL)
 		return attack->run(a);
-	if (attack_same(name, "descriptors"))
-		return attack_descriptors(a);
-	if (attack_same(name, "reopen"))
-		return attack_reopen(a);
-	return vanity_fatal(a->self, 2, "no such attack");
+	if (run_early(a, name, &worked))
+		(void)vanity_fatal(a->self, 2, "no such attack");
+	return worked;
 }
 
 __attribute__((noreturn)) static void finish(struct vanity_shard *self, bool worked, long detail)
@@ -132,7 +151,7 @@ __attribute__((noreturn)) static void finish(struct vanity_shard *self, bool wor
 
 static void attack(struct vanity_shard *self, const char *name)
 {
-	struct attacker a = { .self = self, .bind = self->bind };
+	struct attacker a = { .self = self, .bind = self->bind, .stack = early.stack };
 	bool worked;
 
 	a.path = vanity_option(self, "path");

@@ -38,6 +38,8 @@ struct told {
 	uint64_t address[TOLD_MAX];
 };
 
+#define ATTACK_PIDS_MAX 400
+
 enum {
 	ATTACK_TRIED = 1, /* an attack came to its end */
 	ATTACK_WORKED = 2,
@@ -51,6 +53,7 @@ struct attacker {
 	const char *path;
 	uint64_t number;
 	uint32_t generation;
+	uint64_t stack; /* where the kernel's own began */
 	long detail;
 };
 
@@ -61,12 +64,17 @@ struct attack {
 
 /* Each ends with a row without a name. */
 extern const struct attack attack_calls[];
+extern const struct attack attack_system[];
 extern const struct attack attack_memory[];
 extern const struct attack attack_wire[];
 extern const struct attack attack_sweep[]; /* again in each generation, up to option `last` */
 
 bool attack_descriptors(struct attacker *a);
 bool attack_reopen(struct attacker *a);
+bool attack_resize(struct attacker *a);
+bool attack_lengthen(struct attacker *a);
+bool attack_punch_own(struct attacker *a);
+bool attack_punch(struct attacker *a);
 bool attack_same(const char *a, const char *b);
 
 /* The call worked, or why not is noted. */

@@ -23,7 +23,6 @@
 #define SOCKET_PACKET 17
 #define SOCKET_STREAM 1
 #define SOCKET_RAW 3
-#define PIDS_MAX 400
 #define MANY_DESCRIPTORS 2000
 #define STACK_BYTES 4096u
 
@@ -154,7 +153,7 @@ static bool anybody(struct attacker *a, bool (*touch)(struct attacker *a, long p
 {
 	long own = CALL_0(__NR_getpid), refused = -3 /* ESRCH */;
 
-	for (long pid = 1; pid < PIDS_MAX; pid++) {
+	for (long pid = 1; pid < ATTACK_PIDS_MAX; pid++) {
 		if (pid != own && touch(a, pid))
 			return true;
 		if (pid != own && refused == -3)

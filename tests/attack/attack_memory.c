@@ -9,6 +9,7 @@
 #define DESCRIPTORS_MAX 8192
 #define SEEDED_ADDRESSES 1000000u
 #define PAGE_BYTES 4096ull
+#define PUNCH_A_HOLE 3 /* FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE */
 
 /* --- at entry: nothing is relocated yet, so no table and no text of ours may be reached through
  * one */
@@ -50,6 +51,57 @@ bool attack_reopen(struct attacker *a)
 		return false;
 	return attack_call(a, CALL_6(__NR_mmap, NULL, PAGE_BYTES, PROT_READ | PROT_WRITE,
 				     MAP_SHARED, opened, 0));
+}
+
+/* What it reads of the victim, and its own pool: by the descriptors that it starts with. */
+static uint32_t pool_fd(const struct attacker *a, bool owned, uint64_t *ret_bytes)
+{
+	const struct bind_pool *pool = bind_pools(a->bind);
+
+	for (uint32_t i = 0; i < a->bind->pool_count; i++) {
+		if ((pool[i].owned != 0) != owned)
+			continue;
+		*ret_bytes = bind_regions(a->bind)[pool[i].region].bytes;
+		return bind_fd_regions(a->bind) + pool[i].region;
+	}
+	return ~0u;
+}
+
+/* Longer than planned, then nothing: whoever reads it dies of that. Then as it was. */
+bool attack_resize(struct attacker *a)
+{
+	uint64_t bytes = 0;
+	uint32_t fd = pool_fd(a, true, &bytes);
+
+	return attack_call(a, CALL_2(__NR_ftruncate, fd, 2 * bytes)) &&
+	       attack_call(a, CALL_2(__NR_ftruncate, fd, 0)) &&
+	       attack_call(a, CALL_4(__NR_fallocate, fd, 0, 0, bytes));
+}
+
+/* The same of one that it may only read; longer does no harm yet. */
+bool attack_lengthen(struct attacker *a)
+{
+	uint64_t bytes = 0;
+	uint32_t fd = pool_fd(a, false, &bytes);
+
+	return attack_call(a, CALL_2(__NR_ftruncate, fd, 2 * bytes));
+}
+
+/* A hole in what others read, and in what it may only read. */
+bool attack_punch_own(struct attacker *a)
+{
+	uint64_t bytes = 0;
+	uint32_t fd = pool_fd(a, true, &bytes);
+
+	return attack_call(a, CALL_4(__NR_fallocate, fd, PUNCH_A_HOLE, 0, bytes));
+}
+
+bool attack_punch(struct attacker *a)
+{
+	uint64_t bytes = 0;
+	uint32_t fd = pool_fd(a, false, &bytes);
+
+	return attack_call(a, CALL_4(__NR_fallocate, fd, PUNCH_A_HOLE, 0, bytes));
 }
 
 /* --- mappings it has ----------------------------------------------------------------------- */

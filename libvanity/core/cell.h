@@ -49,9 +49,9 @@ enum cell_state {
 /* Why this end refuses a channel: CHANNEL_OK, or the first claim that could not be true. */
 enum channel_fault {
 	CHANNEL_OK = 0,
-	CHANNEL_TAIL_BEYOND_SLOTS = 1,
-	CHANNEL_HEAD_BEYOND_TAIL = 2,
-	CHANNEL_SLOT_STALE = 3, /* lap bit of another lap behind a published tail */
+	/* 1 was a tail beyond the slots: nobody believes a tail any more */
+	CHANNEL_ROOM_BEYOND_TAIL = 2, /* or behind the room that was seen */
+	CHANNEL_SLOT_STALE = 3, /* lap bit of another lap below the cut */
 	CHANNEL_FRAME_UNKNOWN = 4, /* outside the channel's pools */
 	CHANNEL_FRAME_BOUNDS = 5, /* offset + length beyond the frame */
 	CHANNEL_FRAME_TWICE = 6, /* a frame we hold from this channel already */

@@ -155,6 +155,14 @@ static void rx_return_copied(struct vanity_rx *rx)
 	rx->copied_count = 0;
 }
 
+/* Pairs with the acquire in room_look(): slots below are the producer's again. */
+static void rx_say_room(struct vanity_rx *rx)
+{
+	rx->room = rx->head;
+	room_say(rx->mine, rx->room);
+	shard_dirty(&rx->ch);
+}
+
 void rx_finish(struct vanity_rx *rx)
 {
 	if (rx->copied_count > 0)
@@ -162,37 +170,42 @@ void rx_finish(struct vanity_rx *rx)
 	rx_lane_publish(rx);
 	if (rx->head == rx->taken)
 		return;
-	/* Pairs with the acquire of head in vanity_tx_room(): the slots are the producer's again. */
 	rx->head = rx->taken;
-	wire_store_release(&rx->mine->head, rx->head);
-	shard_dirty(&rx->ch);
+	burst_finish(rx->mine, rx->head);
+	/* The line that tells of room costs both of us one transfer: not for every burst. */
+	if (rx->head - rx->room > rx->ch.slots.mask / ROOM_PARTS)
+		rx_say_room(rx);
 }
 
-/* Items that may be taken now, at most what the slots hold; 0 on a broken channel. */
-static uint64_t rx_published(struct vanity_rx *rx, uint32_t wanted)
+void rx_idle(struct vanity_rx *rx)
 {
-	struct channel *ch = &rx->ch;
-	uint64_t tail;
-
-	if (ch->fault != CHANNEL_OK)
-		return 0;
-	if (!ch->open || rx->tail - rx->taken >= wanted + (wanted == 0))
-		return rx->tail - rx->taken;
-	/* One read: the writer may move its tail between a check and a second read. */
-	tail = wire_load_acquire(&rx->peer->tail);
-	rx->tail_seen = tail;
-	/* A tail behind the one we saw is as impossible as one beyond the slots. */
-	if (tail - rx->tail > (uint64_t)ch->slot_mask + 1 - (rx->tail - rx->head)) {
-		channel_break(ch, CHANNEL_TAIL_BEYOND_SLOTS, tail);
-		return 0;
-	}
-	rx->tail = tail;
-	return tail - rx->taken;
+	rx_finish(rx);
+	if (rx->room != rx->head)
+		rx_say_room(rx);
 }
 
-void rx_look(struct vanity_rx *rx)
+/* At most what one call may take: on an open channel the slots say how much there is. */
+static uint32_t rx_limit(const struct vanity_rx *rx, uint32_t max)
 {
-	(void)rx_published(rx, UINT32_MAX);
+	uint64_t below_cut = rx->tail - rx->taken;
+
+	if (rx->ch.fault != CHANNEL_OK)
+		return 0;
+	if (max > VANITY_BURST_MAX)
+		max = VANITY_BURST_MAX;
+	if (!rx->ch.open && max > below_cut)
+		max = (uint32_t)below_cut;
+	return max;
+}
+
+bool rx_look(struct vanity_rx *rx)
+{
+	const struct channel_slots *s = &rx->ch.slots;
+	uint64_t before = rx->tail;
+
+	while (rx->tail - rx->taken <= s->mask && slot_ready(s, rx->slot, rx->tail))
+		rx->tail++;
+	return rx->tail != before;
 }
 
 /* Sampled hop latency: the producer stamped one position of its last bursts. */
@@ -210,23 +223,18 @@ static void rx_sample(struct vanity_rx *rx, uint64_t first, uint64_t end)
 	cell_add(&rx->ch.cell->hop[cell_bucket(age)], 1);
 }
 
-/* Take a frame slot's claim into our books. 0, or what is wrong with it. */
-static uint32_t rx_accept(struct vanity_rx *rx, const wire_u64 *slot, uint64_t at,
-			  struct vanity_ref *ret_ref, uint64_t *ret_value)
+/* Take a frame slot's claim, as it was loaded, into our books. 0, or what is wrong with it. */
+static uint32_t rx_accept(struct vanity_rx *rx, uint64_t word0, uint64_t word1,
+			  struct vanity_ref *ret_ref)
 {
 	struct channel *ch = &rx->ch;
 	struct vanity_shard *self = ch->self;
-	uint64_t word0 = wire_load(&slot[0]);
-	uint64_t word1 = wire_load(&slot[1]);
 	uint32_t frame = (uint32_t)word0;
 	uint32_t offset = (uint32_t)(word0 >> 32) & 0xffff;
 	uint32_t length = (uint32_t)word1;
 	const struct channel_pool *pool;
 	uint32_t local;
 
-	*ret_value = word0;
-	if ((word0 & WIRE_SLOT_LAP) != channel_lap(ch, at))
-		return CHANNEL_SLOT_STALE;
 	local = channel_local(ch, frame, &pool);
 	if (local == LOCAL_NONE)
 		return CHANNEL_FRAME_UNKNOWN;
@@ -286,10 +294,14 @@ static inline void rx_took(struct vanity_rx *rx, uint32_t n)
 {
 	uint64_t first = rx->taken;
 
-	if (n == 0)
+	if (n == 0) {
+		rx_idle(rx);
 		return;
+	}
 	rx->taken += n;
-	wire_store_release(&rx->mine->taken, rx->taken);
+	burst_take(rx->mine, rx->taken);
+	if (rx->tail - first < n)
+		rx->tail = rx->taken;
 	rx_sample(rx, first, rx->taken);
 	shard_first_item(rx->ch.self);
 }
@@ -298,8 +310,8 @@ uint32_t vanity_rx_take(struct vanity_rx *rx, struct vanity_ref *ret_ref, uint32
 {
 	struct channel *ch = &rx->ch;
 	struct vanity_shard *self = ch->self;
-	uint64_t avail, value = 0;
 	uint32_t n, fault = CHANNEL_OK;
+	uint64_t word[2] = { 0, 0 };
 
 	/* The topology's mistake, not the program's. */
 	if (ch->pool_count == 0)
@@ -307,18 +319,16 @@ uint32_t vanity_rx_take(struct vanity_rx *rx, struct vanity_ref *ret_ref, uint32
 	rx_finish(rx);
 	if (!self->live)
 		return 0;
-	if (ref_max > VANITY_BURST_MAX)
-		ref_max = VANITY_BURST_MAX;
+	ref_max = rx_limit(rx, ref_max);
 	/* Nowhere to copy to: it waits in the channel, and its producer with it. */
 	if (rx->copy != NULL && ref_max > rx->copy->free_count)
 		ref_max = rx->copy->free_count;
-	avail = rx_published(rx, ref_max);
-	if (avail > ref_max)
-		avail = ref_max;
-	for (n = 0; n < avail; n++) {
-		uint64_t at = rx->taken + n;
-
-		fault = rx_accept(rx, &rx->slot[(at & ch->slot_mask) * 2], at, &ret_ref[n], &value);
+	for (n = 0; n < ref_max; n++) {
+		if (!slot_take_frame(&ch->slots, rx->slot, rx->taken + n, word)) {
+			fault = ch->open ? CHANNEL_OK : CHANNEL_SLOT_STALE;
+			break;
+		}
+		fault = rx_accept(rx, word[0], word[1], &ret_ref[n]);
 		if (fault != CHANNEL_OK)
 			break;
 		if (rx->copy != NULL)
@@ -328,7 +338,7 @@ uint32_t vanity_rx_take(struct vanity_rx *rx, struct vanity_ref *ret_ref, uint32
 	if (rx->copied_count > 0)
 		cell_add(&ch->cell->copied, n);
 	if (fault != CHANNEL_OK)
-		channel_break(ch, fault, value);
+		channel_break(ch, fault, word[0]);
 	return n;
 }
 
@@ -353,36 +363,22 @@ uint32_t vanity_slot_take(struct vanity_rx *rx, void *ret_slots, uint32_t n_max)
 	struct channel *ch = &rx->ch;
 	struct vanity_shard *self = ch->self;
 	uint8_t *to = ret_slots;
-	uint64_t avail;
 	uint32_t n;
 
 	vanity_assert(self, ch->pool_count == 0);
 	rx_finish(rx);
 	if (!self->live)
 		return 0;
-	if (n_max > VANITY_BURST_MAX)
-		n_max = VANITY_BURST_MAX;
-	avail = rx_published(rx, n_max);
-	if (avail > n_max)
-		avail = n_max;
-	for (n = 0; n < avail; n++) {
-		uint64_t at = rx->taken + n;
-		const wire_u64 *slot = &rx->slot[(at & ch->slot_mask) * ch->slot_words];
-
-		for (uint32_t w = 0; w < ch->slot_words; w++) {
-			uint64_t word = wire_load(&slot[w]);
-
-			if (w == 0) {
-				if ((word & WIRE_SLOT_LAP) != channel_lap(ch, at)) {
-					channel_break(ch, CHANNEL_SLOT_STALE, word);
-					goto taken;
-				}
-				word &= ~WIRE_SLOT_LAP;
-			}
-			memcpy(to + ((size_t)n * ch->slot_words + w) * 8, &word, 8);
+	n_max = rx_limit(rx, n_max);
+	for (n = 0; n < n_max; n++) {
+		if (slot_take_plain(&ch->slots, rx->slot, rx->taken + n, to)) {
+			to += ch->bind->slot_bytes;
+			continue;
 		}
+		if (!ch->open)
+			channel_break(ch, CHANNEL_SLOT_STALE, rx->taken + n);
+		break;
 	}
-taken:
 	rx_took(rx, n);
 	return n;
 }
@@ -477,19 +473,19 @@ static uint32_t tx_may_lend(const struct vanity_tx *tx)
 static uint32_t tx_room(struct vanity_tx *tx, uint32_t wanted)
 {
 	struct channel *ch = &tx->ch;
-	uint64_t slots = (uint64_t)ch->slot_mask + 1;
-	uint64_t room = slots - (tx->tail - tx->head);
+	uint64_t slots = (uint64_t)ch->slots.mask + 1;
+	uint64_t room = slots - (tx->tail - tx->room);
 
 	if (room < wanted) {
-		uint64_t head = wire_load_acquire(&tx->peer->head);
+		/* A plain slot is seen as soon as it is stored, a frame when it is published. */
+		uint64_t seen = ch->pool_count > 0 ? tx->published : tx->tail;
 
-		tx->head_seen = head;
-		if (head - tx->head > tx->published - tx->head) {
-			channel_break(ch, CHANNEL_HEAD_BEYOND_TAIL, head);
+		if (!room_look(tx->peer, tx->room, seen, &tx->room_seen)) {
+			channel_break(ch, CHANNEL_ROOM_BEYOND_TAIL, tx->room_seen);
 			return 0;
 		}
-		tx->head = head;
-		room = slots - (tx->tail - head);
+		tx->room = tx->room_seen;
+		room = slots - (tx->tail - tx->room);
 	}
 	if (ch->pool_count > 0 && tx_may_lend(tx) < room) {
 		if (tx_may_lend(tx) < wanted)
@@ -557,8 +553,7 @@ void vanity_tx_put(struct vanity_tx *tx, const struct vanity_ref *ref)
 	struct vanity_shard *self = ch->self;
 	const struct channel_pool *pool;
 	uint32_t local = channel_local(ch, ref->frame, &pool);
-	uint64_t at = tx->tail;
-	wire_u64 *slot;
+	uint64_t *stage;
 
 	if (ch->pool_count == 0)
 		shard_lookup_failed(self, NO_FRAMES "output ", ch->bind->name);
@@ -574,27 +569,35 @@ void vanity_tx_put(struct vanity_tx *tx, const struct vanity_ref *ref)
 		cell_add(&ch->cell->dropped, 1);
 		return;
 	}
-	vanity_assert(self, at - tx->head <= ch->slot_mask);
+	vanity_assert(self, tx->tail - tx->room <= ch->slots.mask);
 	vanity_assert(self, tx->lent_count < ch->bind->lend);
-	slot = &tx->slot[(at & ch->slot_mask) * 2];
-	wire_store(&slot[1], (uint64_t)ref->tag << 32 | ref->length);
-	wire_store_release(&slot[0], channel_lap(ch, at) | (uint64_t)(ref->flags & 0x7fff) << 48 |
-					     (uint64_t)ref->offset << 32 | ref->frame);
+	stage = tx->stage[tx->tail - tx->published];
+	stage[0] = (uint64_t)(ref->flags & 0x7fff) << 48 | (uint64_t)ref->offset << 32 | ref->frame;
+	stage[1] = (uint64_t)ref->tag << 32 | ref->length;
 	self->to[local] = (uint8_t)(tx - self->tx);
 	tx->lent_count++;
-	tx->tail = at + 1;
+	tx->tail++;
+	if (tx->tail - tx->published == VANITY_BURST_MAX)
+		vanity_tx_publish(tx);
 }
 
 void vanity_tx_publish(struct vanity_tx *tx)
 {
-	if (tx->published == tx->tail)
+	uint32_t n = (uint32_t)(tx->tail - tx->published);
+
+	if (n == 0)
 		return;
 	if (tx->bursts++ % STAMP_EVERY == 0) {
 		wire_store(&tx->mine->stamp_cycles, arch_cycles());
 		wire_store(&tx->mine->stamp_at, tx->published);
 	}
+	/* All of a line while it is ours: the consumer looks at the first slot of it and would take it
+	 * away between two of our stores. */
+	if (tx->ch.pool_count > 0)
+		for (uint32_t i = 0; i < n; i++)
+			slot_put_frame(&tx->ch.slots, tx->slot, tx->published + i, tx->stage[i][0],
+				       tx->stage[i][1]);
 	tx->published = tx->tail;
-	/* Pairs with the acquire of tail in rx_published(). */
 	wire_store_release(&tx->mine->tail, tx->tail);
 	shard_dirty(&tx->ch);
 	shard_first_item(tx->ch.self);
@@ -612,23 +615,8 @@ uint32_t vanity_slot_put(struct vanity_tx *tx, const void *slots, uint32_t n)
 		room = 0;
 	else
 		room = tx_room(tx, n);
-	for (i = 0; i < room; i++) {
-		uint64_t at = tx->tail;
-		wire_u64 *slot = &tx->slot[(at & ch->slot_mask) * ch->slot_words];
-		uint64_t first = 0;
-
-		for (uint32_t w = ch->slot_words; w-- > 0;) {
-			uint64_t word;
-
-			memcpy(&word, from + ((size_t)i * ch->slot_words + w) * 8, 8);
-			if (w == 0)
-				first = (word & ~WIRE_SLOT_LAP) | channel_lap(ch, at);
-			else
-				wire_store(&slot[w], word);
-		}
-		wire_store_release(&slot[0], first);
-		tx->tail = at + 1;
-	}
+	for (i = 0; i < room; i++)
+		slot_put_plain(&ch->slots, tx->slot, tx->tail++, from + (size_t)i * ch->bind->slot_bytes);
 	if (i < n && (ch->bind->full == PLAN_FULL_DROP || ch->closed)) {
 		cell_add(&ch->cell->dropped, n - i);
 		return n;

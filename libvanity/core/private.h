@@ -26,6 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/channel.h"
 #include "core/shard.h"
 
 void *memcpy(void *restrict to, const void *restrict from, size_t n);
@@ -40,6 +41,7 @@ void *memset(void *to, int value, size_t n);
 #define LOCAL_NONE 0xffffffffu
 #define LANE_BURST 256u /* lane entries worked off in one vanity_running() */
 #define RING_TURNS 16u /* turns after which a shard on a shared core rings whom it gave something */
+#define ROOM_PARTS 8u /* room is told when one part in this many of the slots became free */
 #define STAMP_EVERY 64u /* one published burst in this many carries a time stamp */
 
 struct channel_pool {
@@ -68,7 +70,7 @@ struct channel {
 	struct cell_port *cell;
 	uint32_t port; /* index in the plan */
 	uint32_t neighbour;
-	uint32_t slot_shift, slot_mask, slot_words; /* a slot in 64-bit words */
+	struct channel_slots slots;
 	uint32_t pool_count;
 	struct channel_pool pool[PLAN_CHANNEL_POOLS_MAX];
 	uint32_t open; /* both ends have joined `generation` */
@@ -87,10 +89,11 @@ struct vanity_rx {
 	wire_u64 *held, *back; /* ours */
 	wire_u32 *lane; /* ours */
 	uint32_t lane_mask;
-	uint64_t head; /* published */
+	uint64_t head; /* stored: items finished */
+	uint64_t room; /* stored: slots the producer knows to be free */
 	uint64_t taken;
-	uint64_t tail; /* seen and found possible; the limit while not open */
-	uint64_t tail_seen; /* the raw word at the last look */
+	uint64_t tail; /* slots below were ready when we looked, as far as we looked; never below taken.
+			* While not open the cut: nothing beyond is taken */
 	uint64_t lane_tail, lane_published;
 	uint32_t hand_count, adopted_count; /* frames from here; how many of them are `adopted` */
 	uint64_t stamp_at; /* last sample counted */
@@ -109,8 +112,8 @@ struct vanity_tx {
 	uint32_t lane_mask;
 	uint32_t lent_count;
 	uint64_t tail, published;
-	uint64_t head; /* seen and found possible */
-	uint64_t head_seen; /* the raw word at the last look */
+	uint64_t room; /* the consumer's, seen and found possible */
+	uint64_t room_seen; /* the raw word at the last look */
 	uint64_t lane_head;
 	uint64_t lane_seen;
 	uint64_t doubt_at, doubt_end; /* items in doubt since the consumer died */
@@ -119,6 +122,7 @@ struct vanity_tx {
 	uint64_t *kept; /* bitmap: frames lent before the consumer's start, and stated by it */
 	uint32_t kept_count;
 	uint32_t bursts; /* published; decides on stamps */
+	uint64_t stage[VANITY_BURST_MAX][2]; /* frame slots of [published, tail), not stored yet */
 	uint32_t uncarried; /* 1: a frame of no pool of ours was put, and that was said */
 };
 
@@ -226,16 +230,11 @@ static inline void tx_unkeep(struct vanity_tx *tx, uint32_t bit)
 	tx->kept_count--;
 }
 
-/* Lap bit of position @at as it stands in a slot that has been written. */
-static inline uint64_t channel_lap(const struct channel *ch, uint64_t at)
-{
-	return ((at >> ch->slot_shift & 1) ^ 1) << 63;
-}
-
 /* channel.c */
 void channel_break(struct channel *ch, uint32_t fault, uint64_t value);
-void rx_look(struct vanity_rx *rx); /* the producer's tail now, checked as ever */
+bool rx_look(struct vanity_rx *rx); /* raises tail to the first slot that is not ready: did it move? */
 void rx_finish(struct vanity_rx *rx); /* the burst before is finished: lane, then head */
+void rx_idle(struct vanity_rx *rx); /* the same, and all room is told */
 void rx_lane_publish(struct vanity_rx *rx);
 void tx_lane_poll(struct vanity_tx *tx, uint32_t max);
 void tx_home(struct vanity_shard *self, uint32_t local, uint32_t frame);

@@ -117,11 +117,11 @@ static uint32_t rx_state_with(struct vanity_rx *rx, bool adopted)
 		    (adopted || !shard_adopted(ch->self, p->local + n)))
 			bit_store(rx->held, p->bit + n);
 	for (uint64_t at = rx->taken; at != rx->tail; at++) {
-		uint64_t word0 = wire_load(&rx->slot[(at & ch->slot_mask) * 2]);
+		uint64_t word0 = wire_load(&rx->slot[slot_word(&ch->slots, at)]);
 		const struct channel_pool *p;
 
 		/* The dead one's slot is a claim as ever: what it cannot mean, it does not. */
-		if ((word0 & WIRE_SLOT_LAP) == channel_lap(ch, at) &&
+		if ((word0 & WIRE_SLOT_LAP) == slot_lap(&ch->slots, at) &&
 		    channel_local(ch, (uint32_t)word0, &p) != LOCAL_NONE)
 			bit_store(rx->held, channel_bit(p, (uint32_t)word0));
 	}
@@ -184,7 +184,8 @@ static void rx_detach(struct vanity_rx *rx, uint64_t generation)
 	rx_lane_publish(rx);
 	if (channel_has_joined(ch)) {
 		/* One last look, as if just before the death: what was published is not lost. */
-		rx_look(rx);
+		if (ch->open)
+			(void)rx_look(rx);
 		/* Behind a broken promise nothing is taken any more: the cut is where we stand. */
 		if (ch->fault != CHANNEL_OK)
 			rx->tail = rx->taken;
@@ -226,7 +227,7 @@ static void tx_detach(struct vanity_tx *tx, uint64_t generation)
 		/* Once each, as claims: only the dead one knew how far it had come. */
 		head = wire_load_acquire(&tx->peer->head);
 		taken = wire_load_acquire(&tx->peer->taken);
-		if (ch->fault == CHANNEL_OK && head - tx->head <= tx->published - tx->head &&
+		if (ch->fault == CHANNEL_OK && head - tx->room <= tx->published - tx->room &&
 		    taken - head <= tx->published - head && taken - head <= VANITY_BURST_MAX) {
 			tx->resume = taken;
 			tx->doubt_at = head;
@@ -234,12 +235,12 @@ static void tx_detach(struct vanity_tx *tx, uint64_t generation)
 		} else {
 			tx->resume = tx->published;
 			tx->doubt_at = tx->doubt_end = tx->published;
-			tx_skip(tx, tx->published - tx->head);
+			tx_skip(tx, tx->published - tx->room);
 		}
 	} else if (channel_has_joined(ch)) {
 		tx->resume = tx->published;
 		tx->doubt_at = tx->doubt_end = tx->published;
-		tx_skip(tx, tx->published - tx->head);
+		tx_skip(tx, tx->published - tx->room);
 	}
 	wire_store(&tx->mine->resume, tx->resume);
 	channel_detached(ch, &tx->mine->detached, generation);
@@ -301,13 +302,13 @@ static void tx_settle(struct vanity_tx *tx, const uint64_t *stated, const uint64
 	memset(slots, 0, (size_t)channel_words(ch) * 8);
 	memset(doubt, 0, (size_t)channel_words(ch) * 8);
 	for (uint64_t at = from; at != tx->tail; at++) {
-		uint32_t frame = (uint32_t)wire_load(&tx->slot[(at & ch->slot_mask) * 2]);
+		uint32_t frame = (uint32_t)wire_load(&tx->slot[slot_word(&ch->slots, at)]);
 
 		if (channel_local(ch, frame, &pool) != LOCAL_NONE)
 			bit_set(slots, channel_bit(pool, frame));
 	}
 	for (uint64_t at = tx->doubt_at; at != tx->doubt_end; at++) {
-		uint32_t frame = (uint32_t)wire_load(&tx->slot[(at & ch->slot_mask) * 2]);
+		uint32_t frame = (uint32_t)wire_load(&tx->slot[slot_word(&ch->slots, at)]);
 
 		if (channel_local(ch, frame, &pool) != LOCAL_NONE)
 			bit_set(doubt, channel_bit(pool, frame));
@@ -391,7 +392,7 @@ static void tx_join(struct vanity_tx *tx, uint64_t generation)
 		cell_add(&ch->cell->in_doubt, tx->doubt_end - tx->doubt_at);
 	}
 	tx->doubt_at = tx->doubt_end = tx->resume;
-	tx->head = tx->head_seen = tx->resume;
+	tx->room = tx->room_seen = tx->resume;
 	channel_joined(ch, &tx->mine->joined, generation);
 }
 
@@ -401,23 +402,23 @@ static void tx_format(struct vanity_tx *tx, uint64_t from, uint64_t end)
 	struct channel *ch = &tx->ch;
 
 	for (uint64_t at = from; at != end; at++)
-		wire_store(&tx->slot[(at & ch->slot_mask) * ch->slot_words],
-			   channel_lap(ch, at) ^ WIRE_SLOT_LAP);
+		slot_format(&ch->slots, tx->slot, at);
 }
 
-/* Go on where a living consumer says: its cut, its head for what is free, its lane. */
+/* Go on where a living consumer says: its cut, its room for what is free, its lane. */
 static void tx_take_cursors(struct vanity_tx *tx)
 {
 	struct channel *ch = &tx->ch;
-	uint64_t slots = (uint64_t)ch->slot_mask + 1;
+	uint64_t slots = (uint64_t)ch->slots.mask + 1;
 	uint64_t cut = wire_load(&tx->peer->cut);
-	uint64_t head = wire_load_acquire(&tx->peer->head);
+	uint64_t room = wire_load_acquire(&tx->peer->room);
 
-	if (cut - head > slots)
-		head = cut; /* it cannot be; only its own items are at stake */
-	tx_format(tx, cut, head + slots);
+	if (cut - room > slots)
+		room = cut; /* it cannot be; only its own items are at stake */
+	/* The dead one cannot have come further. What is free beyond is of the lap before. */
+	tx_format(tx, cut, room + slots);
 	tx->tail = tx->published = tx->resume = cut;
-	tx->head = tx->head_seen = head;
+	tx->room = tx->room_seen = room;
 	tx->doubt_at = tx->doubt_end = cut;
 	if (ch->pool_count > 0)
 		tx_lane_from(tx, wire_load(&tx->peer->lane_at));
@@ -458,7 +459,7 @@ static void tx_settle_nothing(struct vanity_tx *tx, uint64_t generation)
 	}
 	tx_skip(tx, tx->tail - tx->resume);
 	tx->published = tx->resume = tx->doubt_at = tx->doubt_end = tx->tail;
-	tx->head = tx->head_seen = tx->tail;
+	tx->room = tx->room_seen = tx->tail;
 	wire_store_release(&tx->mine->tail, tx->tail);
 	wire_store(&tx->mine->resume, tx->resume);
 	channel_detached(ch, &tx->mine->detached, generation);
@@ -502,6 +503,8 @@ static void tx_obey(struct vanity_tx *tx, uint64_t order)
 	uint64_t generation = ORDER_GENERATION(order);
 	struct channel *ch = &tx->ch;
 
+	/* All that was put is in the slots: from here on only they and the books count. */
+	vanity_tx_publish(tx);
 	switch (ORDER_VERB(order)) {
 	case ORDER_DETACH:
 		if (generation > ch->generation)
@@ -627,7 +630,7 @@ static void tx_adopt(struct vanity_tx *tx)
 	uint32_t me = (uint32_t)(tx - self->tx);
 
 	if (!channel_resumes(ch, &tx->peer->detached)) {
-		tx_format(tx, 0, (uint64_t)ch->slot_mask + 1);
+		tx_format(tx, 0, (uint64_t)ch->slots.mask + 1);
 		wire_store(&tx->mine->tail, 0);
 		wire_store(&tx->mine->lane_head, 0);
 		goto state;
@@ -694,8 +697,9 @@ static void rx_adopt(struct vanity_rx *rx)
 	bool resumes = channel_resumes(ch, &rx->peer->detached);
 	uint64_t at = resumes ? wire_load(&rx->peer->resume) : 0;
 
-	rx->head = rx->taken = rx->tail = rx->tail_seen = at;
+	rx->head = rx->room = rx->taken = rx->tail = at;
 	wire_store(&rx->mine->head, at);
+	wire_store(&rx->mine->room, at);
 	wire_store(&rx->mine->taken, at);
 	wire_store(&rx->mine->lane_tail, 0);
 	wire_store(&rx->mine->cut, at);

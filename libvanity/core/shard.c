@@ -114,9 +114,11 @@ static void channel_format(struct channel *ch, struct vanity_shard *self, uint32
 	ch->cell = &self->cell->port[port];
 	ch->port = port;
 	ch->neighbour = p->neighbour;
-	ch->slot_shift = bits_highest(p->slot_count);
-	ch->slot_mask = p->slot_count - 1;
-	ch->slot_words = p->slot_bytes / 8;
+	ch->slots.shift = bits_highest(p->slot_count);
+	ch->slots.mask = p->slot_count - 1;
+	ch->slots.words = p->slot_bytes / 8;
+	/* Aligned to 16 where the slots are. */
+	ch->slots.pair = (self->bind->features & ARCH_FEATURE_PAIR) != 0 && ch->slots.words % 2 == 0;
 	ch->pool_count = p->pool_count;
 	for (uint32_t i = 0; i < p->pool_count; i++) {
 		const struct vanity_pool *pool = &self->pool[p->pool[i]];
@@ -322,7 +324,7 @@ void shard_park(struct vanity_shard *self)
 void shard_done(struct vanity_shard *self)
 {
 	for (uint32_t i = 0; i < self->rx_count; i++)
-		rx_finish(&self->rx[i]);
+		rx_idle(&self->rx[i]);
 	shard_ring(self);
 	wire_store_release(&self->cell->state, CELL_DONE);
 }
@@ -379,9 +381,7 @@ static int shard_inputs_empty(struct vanity_shard *self)
 		/* A refused channel is empty for its reader: what it still names is nobody's. */
 		if (rx->ch.fault != CHANNEL_OK)
 			continue;
-		if (rx->tail != rx->taken)
-			return 0;
-		if (rx->ch.open && wire_load_acquire(&rx->peer->tail) != rx->tail)
+		if (rx->ch.open ? slot_ready(&rx->ch.slots, rx->slot, rx->taken) : rx->tail != rx->taken)
 			return 0;
 	}
 	return 1;
@@ -427,7 +427,7 @@ static int shard_has_news(struct vanity_shard *self)
 	for (uint32_t i = 0; i < self->rx_count; i++) {
 		struct vanity_rx *rx = &self->rx[i];
 
-		if (rx->ch.open ? word_has_news(&rx->peer->tail, &rx->tail_seen) :
+		if (rx->ch.open ? rx_look(rx) :
 				  rx->ch.fault == CHANNEL_OK && channel_opens(&rx->ch, &rx->peer->joined))
 			return 1;
 	}
@@ -439,7 +439,7 @@ static int shard_has_news(struct vanity_shard *self)
 				return 1;
 			continue;
 		}
-		if (word_has_news(&tx->peer->head, &tx->head_seen))
+		if (word_has_news(&tx->peer->room, &tx->room_seen))
 			return 1;
 		if (tx->ch.pool_count > 0 && wire_load_acquire(&tx->peer->lane_tail) != tx->lane_head)
 			return 1;
@@ -535,7 +535,7 @@ void vanity_wait_until(struct vanity_shard *self, uint64_t spin_ns, uint64_t at)
 	uint64_t now = arch_cycles(), bell;
 
 	for (uint32_t i = 0; i < self->rx_count; i++)
-		rx_finish(&self->rx[i]);
+		rx_idle(&self->rx[i]);
 	shard_ring(self);
 	if (now >= at)
 		return;

@@ -10,7 +10,8 @@
  *      +------------------------------+            +------------------------------+
  *      | wire_head   magic, asleep    |            | wire_head   magic, asleep    |
  *      +------------------------------+            +------------------------------+
- *      | wire_tx     tail, stamp      |            | wire_rx     head, taken      |
+ *      | wire_tx     tail             |            | wire_rx     head, taken      |
+ *      |             stamp            |            |             room             |
  *      |             lane_head        |            |             lane_tail        |
  *      |             resume, detached,|            |             cut, lane_at,    |
  *      |             joined           |            |             detached, joined |
@@ -20,8 +21,11 @@
  *
  * A frame's way there and back (P owns the pool):
  *
- *      P: write payload, slot, release tail      ->  C: acquire tail, check slot, store taken
- *      P: read lane, check ledger, frame is free <-  C: lane entry, release lane_tail, head
+ *      P: write payload, release slot with lap   ->  C: acquire slot, check it, store taken
+ *      P: read lane, check ledger, frame is free <-  C: lane entry, release lane_tail, head, room
+ *
+ * What travels in steady state: slots one way; lane and room, rarely, the other. How the two ends
+ * use these words while the channel is open: channel.h.
  *
  * A change of generation g (C died; P lives):
  *
@@ -95,6 +99,23 @@ static inline void wire_store_u32(wire_u32 *w, uint32_t value)
 	__atomic_store_n(&w->word_do_not_touch, value, __ATOMIC_RELAXED);
 }
 
+/*
+ * Two neighbouring words of which the first vouches for both: who sees the first sees the second,
+ * and all that was stored before. @pair: this machine stores 16 aligned bytes at once
+ * (ARCH_FEATURE_PAIR), which spares every line of four such slots four stores.
+ */
+static inline void wire_store_pair_release(wire_u64 *w, uint64_t first, uint64_t second,
+					   uint32_t pair)
+{
+	if (pair) {
+		arch_point(w);
+		arch_store_pair(&w->word_do_not_touch, first, second);
+		return;
+	}
+	wire_store(&w[1], second);
+	wire_store_release(&w[0], first);
+}
+
 /* Full fence between a store of ours and a load of a neighbour's word (asleep flags). */
 static inline void wire_fence(void)
 {
@@ -113,31 +134,34 @@ _Static_assert(sizeof(struct wire_head) == WIRE_LINE, "one line pair");
 
 /* The producer's words of one channel. */
 struct wire_tx {
-	_Alignas(WIRE_LINE) wire_u64 tail; /* items published */
-	wire_u64 stamp_at; /* position of a sampled item ... */
+	_Alignas(WIRE_LINE) wire_u64 tail; /* items published: for observers; the slots say it to C */
+	_Alignas(WIRE_LINE) wire_u64 stamp_at; /* position of a sampled item ... */
 	wire_u64 stamp_cycles; /* ... and when it was published: hop latency */
 	_Alignas(WIRE_LINE) wire_u64 lane_head; /* lane entries passed on; after their effect */
 	_Alignas(WIRE_LINE) wire_u64 resume; /* where the consumer's successor goes on */
 	wire_u64 detached; /* generation the words above are for; stored last */
 	wire_u64 joined; /* generation this end has joined */
 };
-_Static_assert(sizeof(struct wire_tx) == 3 * WIRE_LINE, "three line pairs");
-_Static_assert(offsetof(struct wire_tx, lane_head) == WIRE_LINE, "own line pair");
-_Static_assert(offsetof(struct wire_tx, resume) == 2 * WIRE_LINE, "own line pair");
+_Static_assert(sizeof(struct wire_tx) == 4 * WIRE_LINE, "four line pairs");
+_Static_assert(offsetof(struct wire_tx, stamp_at) == WIRE_LINE, "own line pair");
+_Static_assert(offsetof(struct wire_tx, lane_head) == 2 * WIRE_LINE, "own line pair");
+_Static_assert(offsetof(struct wire_tx, resume) == 3 * WIRE_LINE, "own line pair");
 
 /* The consumer's words of one channel. */
 struct wire_rx {
-	_Alignas(WIRE_LINE) wire_u64 head; /* items whose effects are done: free slots */
-	wire_u64 taken; /* items taken; stored before the first effect */
+	_Alignas(WIRE_LINE) wire_u64 head; /* items whose effects are done; read when C is dead */
+	wire_u64 taken; /* items taken; stored before the first effect; likewise */
+	_Alignas(WIRE_LINE) wire_u64 room; /* slots below are free: head as it was a while ago */
 	_Alignas(WIRE_LINE) wire_u64 lane_tail; /* frames given back */
 	_Alignas(WIRE_LINE) wire_u64 cut; /* where the producer's successor goes on */
 	wire_u64 lane_at; /* first lane entry that counts for it */
 	wire_u64 detached; /* generation the words above, held and back are for; stored last */
 	wire_u64 joined; /* generation this end has joined */
 };
-_Static_assert(sizeof(struct wire_rx) == 3 * WIRE_LINE, "three line pairs");
-_Static_assert(offsetof(struct wire_rx, lane_tail) == WIRE_LINE, "own line pair");
-_Static_assert(offsetof(struct wire_rx, cut) == 2 * WIRE_LINE, "own line pair");
+_Static_assert(sizeof(struct wire_rx) == 4 * WIRE_LINE, "four line pairs");
+_Static_assert(offsetof(struct wire_rx, room) == WIRE_LINE, "own line pair");
+_Static_assert(offsetof(struct wire_rx, lane_tail) == 2 * WIRE_LINE, "own line pair");
+_Static_assert(offsetof(struct wire_rx, cut) == 3 * WIRE_LINE, "own line pair");
 
 /*
  * In a lane entry: the consumer never took this frame itself; a borrower of its own stated it when

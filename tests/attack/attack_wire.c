@@ -59,15 +59,15 @@ static struct vanity_tx *out(const struct attacker *a)
 
 /* --- as a consumer ------------------------------------------------------------------------- */
 
-static bool attack_head_beyond(struct attacker *a)
+static bool attack_room_beyond(struct attacker *a)
 {
-	wire_store_release(&in(a)->mine->head, wire_load(&in(a)->peer->tail) + 1000);
+	wire_store_release(&in(a)->mine->room, wire_load(&in(a)->peer->tail) + 1000);
 	return lie(a);
 }
 
-static bool attack_head_back(struct attacker *a)
+static bool attack_room_back(struct attacker *a)
 {
-	wire_store_release(&in(a)->mine->head, in(a)->head - 1000);
+	wire_store_release(&in(a)->mine->room, in(a)->room - 1000);
 	return lie(a);
 }
 
@@ -153,7 +153,7 @@ static bool attack_hoard(struct attacker *a)
 
 static bool attack_tail_beyond(struct attacker *a)
 {
-	wire_store_release(&out(a)->mine->tail, out(a)->tail + out(a)->ch.slot_mask + 2);
+	wire_store_release(&out(a)->mine->tail, out(a)->tail + out(a)->ch.slots.mask + 2);
 	return lie(a);
 }
 
@@ -163,27 +163,23 @@ static bool attack_tail_back(struct attacker *a)
 	return lie(a);
 }
 
-static bool attack_stale(struct attacker *a)
+/* All slots but the next look as if they were written. */
+static bool attack_gap(struct attacker *a)
 {
 	struct vanity_tx *tx = out(a);
 
-	wire_store(&tx->slot[(tx->tail & tx->ch.slot_mask) * 2],
-		   channel_lap(&tx->ch, tx->tail) ^ WIRE_SLOT_LAP);
-	wire_store_release(&tx->mine->tail, tx->tail + 1);
+	for (uint32_t i = 1; i <= tx->ch.slots.mask; i++)
+		slot_put_frame(&tx->ch.slots, tx->slot, tx->tail + i, 0x00ffffff, 64);
 	return lie(a);
 }
 
-/* Slots as they should be, but for what they name. */
-static void claim(struct vanity_tx *tx, uint32_t frame, uint32_t offset, uint32_t length)
+/* A slot as it should be, but for what it names: the @n-th from here. */
+static void claim(struct vanity_tx *tx, uint32_t n, uint32_t frame, uint64_t offset, uint32_t length)
 {
-	wire_u64 *slot = &tx->slot[(tx->tail & tx->ch.slot_mask) * 2];
-
-	wire_store(&slot[1], length);
-	wire_store(&slot[0], channel_lap(&tx->ch, tx->tail) | (uint64_t)offset << 32 | frame);
-	tx->tail++;
+	slot_put_frame(&tx->ch.slots, tx->slot, tx->tail + n, offset << 32 | frame, length);
 }
 
-/* What went before was taken: a claim is in one burst with the next. */
+/* What went before was taken, so that several claims are one burst: the first is written last. */
 static void settle(struct attacker *a)
 {
 	for (uint32_t i = 0; i < 1000 && vanity_running(a->self); i++) {
@@ -194,22 +190,16 @@ static void settle(struct attacker *a)
 	}
 }
 
-static bool claimed(struct attacker *a)
-{
-	wire_store_release(&out(a)->mine->tail, out(a)->tail);
-	return lie(a);
-}
-
 static bool attack_frame_unknown(struct attacker *a)
 {
-	claim(out(a), 0x00ffffff, 0, 64);
-	return claimed(a);
+	claim(out(a), 0, 0x00ffffff, 0, 64);
+	return lie(a);
 }
 
 static bool attack_frame_bounds(struct attacker *a)
 {
-	claim(out(a), out(a)->ch.pool[0].first, 0xffff, 0xffffffff);
-	return claimed(a);
+	claim(out(a), 0, out(a)->ch.pool[0].first, 0xffff, 0xffffffff);
+	return lie(a);
 }
 
 static bool attack_frame_twice(struct attacker *a)
@@ -217,20 +207,21 @@ static bool attack_frame_twice(struct attacker *a)
 	uint32_t frame = out(a)->ch.pool[0].first;
 
 	settle(a);
-	claim(out(a), frame, 0, 64);
-	claim(out(a), frame, 0, 64);
-	return claimed(a);
+	claim(out(a), 1, frame, 0, 64);
+	claim(out(a), 0, frame, 0, 64);
+	return lie(a);
 }
 
 /* Frames it was never lent, and more of them than it may have out. */
 static bool attack_lend(struct attacker *a)
 {
-	const struct vanity_tx *tx = out(a);
+	struct vanity_tx *tx = out(a);
+	uint32_t n = tx->ch.bind->lend < tx->ch.slots.mask ? tx->ch.bind->lend + 1 : tx->ch.slots.mask;
 
 	settle(a);
-	for (uint32_t i = 0; i <= tx->ch.bind->lend && i <= tx->ch.slot_mask; i++)
-		claim(out(a), tx->ch.pool[0].first + i, 0, 64);
-	return claimed(a);
+	while (n-- > 0)
+		claim(tx, n, tx->ch.pool[0].first + n, 0, 64);
+	return lie(a);
 }
 
 /* One that is the owner's at this moment: the sink cannot know; the ledgers above must. */
@@ -241,10 +232,10 @@ static bool attack_forged(struct attacker *a)
 	for (uint32_t i = 0; i < pool->count; i++) {
 		if (a->self->from[pool->local + i] != FROM_NOTHING)
 			continue;
-		claim(out(a), pool->first + i, 0, 64);
+		claim(out(a), 0, pool->first + i, 0, 64);
 		break;
 	}
-	return claimed(a);
+	return lie(a);
 }
 
 /* --- words of recovery, bells, flags -------------------------------------------------------- */
@@ -378,8 +369,8 @@ static bool attack_fault(struct attacker *a)
 }
 
 const struct attack attack_wire[] = {
-	{ "head_beyond", attack_head_beyond },
-	{ "head_back", attack_head_back },
+	{ "room_beyond", attack_room_beyond },
+	{ "room_back", attack_room_back },
 	{ "taken", attack_taken },
 	{ "lane_beyond", attack_lane_beyond },
 	{ "give_unknown", attack_give_unknown },
@@ -388,7 +379,7 @@ const struct attack attack_wire[] = {
 	{ "hoard", attack_hoard },
 	{ "tail_beyond", attack_tail_beyond },
 	{ "tail_back", attack_tail_back },
-	{ "stale", attack_stale },
+	{ "gap", attack_gap },
 	{ "frame_unknown", attack_frame_unknown },
 	{ "frame_bounds", attack_frame_bounds },
 	{ "frame_twice", attack_frame_twice },

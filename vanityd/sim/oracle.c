@@ -261,7 +261,7 @@ static void watch_outputs(uint32_t shard, uint64_t *ret_head, uint64_t *ret_lane
 	for (uint32_t i = 0; i < p->port_count; i++) {
 		if (!p->port[i].output)
 			continue;
-		ret_head[i] = sim_peek(&rx_words(p->port[i].channel)->head);
+		ret_head[i] = sim_peek(&rx_words(p->port[i].channel)->room);
 		ret_lane[i] = sim_peek(&rx_words(p->port[i].channel)->lane_tail);
 	}
 }
@@ -272,7 +272,7 @@ static bool outputs_changed(uint32_t shard, const uint64_t *head, const uint64_t
 
 	for (uint32_t i = 0; i < p->port_count; i++)
 		if (p->port[i].output &&
-		    (head[i] != sim_peek(&rx_words(p->port[i].channel)->head) ||
+		    (head[i] != sim_peek(&rx_words(p->port[i].channel)->room) ||
 		     lane[i] != sim_peek(&rx_words(p->port[i].channel)->lane_tail)))
 			return true;
 	return false;

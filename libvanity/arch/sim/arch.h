@@ -24,6 +24,12 @@ static inline uint64_t arch_cycles(void)
 	return sim_cycles();
 }
 
+static inline void arch_store_pair(uint64_t *to, uint64_t first, uint64_t second)
+{
+	__atomic_store_n(&to[1], second, __ATOMIC_RELAXED);
+	__atomic_store_n(&to[0], first, __ATOMIC_RELEASE);
+}
+
 static inline void arch_point(const void *word)
 {
 	sim_point(word);

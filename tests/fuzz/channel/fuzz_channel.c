@@ -126,14 +126,14 @@ static void write_slot(struct fuzz *f, struct input *in)
 	uint32_t channel = from_peer[take8(in) % 3];
 	struct vanity_rx *rx = rig_rx(f->r, channel);
 	uint64_t at = wire_load(&rig_wire_tx(f->r, channel)->tail) + take8(in) % 8;
-	wire_u64 *slot = &rig_slots(f->r, channel)[(at & rx->ch.slot_mask) * rx->ch.slot_words];
+	wire_u64 *slot = &rig_slots(f->r, channel)[(at & rx->ch.slots.mask) * rx->ch.slots.words];
 	uint8_t how = take8(in);
 	uint64_t word0 =
 		how & 2 ? take64(in) : (uint64_t)(take8(in) % 52) | (uint64_t)(how & 28) << 32;
 
 	word0 &= ~WIRE_SLOT_LAP;
 	wire_store(&slot[1], how & 2 ? take64(in) : take8(in));
-	wire_store(&slot[0], word0 | (channel_lap(&rx->ch, at) ^ (how & 1 ? WIRE_SLOT_LAP : 0)));
+	wire_store(&slot[0], word0 | (slot_lap(&rx->ch.slots, at) ^ (how & 1 ? WIRE_SLOT_LAP : 0)));
 	if (how & 32)
 		wire_store(&rig_wire_tx(f->r, channel)->tail, at + 1);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * torngen: a shard that was taken over. It sends numbered slots and now and then announces items
- * it never wrote, by reaching into the library's private books; or, by `lie = beyond`, a tail
- * beyond all slots. Test-only: its reader must notice, refuse, and lose nothing else.
+ * torngen: a shard that was taken over. It sends numbered slots, and now and then marks one as
+ * written for a while that lies behind a gap, by reaching into the library's private books; or, by
+ * `lie = beyond`, it says for a while that its tail is beyond all slots. Test-only: its reader must
+ * not take what lies behind a gap, believe no tail, and nobody else may notice.
  */
 #include <stdint.h>
 
@@ -38,18 +39,16 @@ int vanity_main(struct vanity_shard *self)
 			t->slot[w] = t->next;
 		t->left--;
 		if (++t->next % every == 0) {
-			uint64_t tail = out->tail;
-
-			out->tail += lie != NULL ? 1000 : 1;
 			vanity_count(self, TORN_LIES, 1);
-			vanity_tx_publish(out);
 			if (lie == NULL)
-				continue; /* a slot that was never written stays announced */
+				slot_put_plain(&out->ch.slots, out->slot, out->tail + 2, t->slot);
+			else
+				wire_store(&out->mine->tail, out->tail + 1000);
 			for (uint32_t i = 0; i < 20; i++)
 				arch_pause();
-			/* A tail beyond is taken back, so that what follows keeps to the slots. */
-			out->tail = tail;
-			vanity_tx_publish(out);
+			/* Taken back, so that what follows keeps to the slots. */
+			slot_format(&out->ch.slots, out->slot, out->tail + 2);
+			wire_store(&out->mine->tail, out->tail);
 			continue;
 		}
 		if (vanity_slot_put(out, t->slot, 1) == 1)

@@ -492,7 +492,7 @@ static void check_rx(struct vanity_shard *self, struct vanity_rx *rx)
 	}
 	assert_int_equal(rx->hand_count, hand);
 	assert_int_equal(rx->adopted_count, adopted);
-	assert_true(rx->tail - rx->taken <= (uint64_t)rx->ch.slot_mask + 1);
+	assert_true(rx->tail - rx->taken <= (uint64_t)rx->ch.slots.mask + 1);
 	assert_true(rx->taken - rx->head <= VANITY_BURST_MAX);
 	if (rx->ch.pool_count > 0)
 		assert_true(rx->hand_count - rx->adopted_count <= rx->ch.bind->lend);
@@ -513,8 +513,8 @@ static void check_tx(struct vanity_shard *self, struct vanity_tx *tx)
 		}
 	}
 	assert_int_equal(tx->lent_count, lent);
-	assert_true(tx->tail - tx->head <= (uint64_t)ch->slot_mask + 1);
-	assert_true(tx->published - tx->head <= tx->tail - tx->head);
+	assert_true(tx->tail - tx->room <= (uint64_t)ch->slots.mask + 1);
+	assert_true(tx->published - tx->room <= tx->tail - tx->room);
 }
 
 static void check_pool(struct vanity_shard *self, struct vanity_pool *pool)
@@ -610,13 +610,16 @@ void rig_sound(struct rig *r)
 		}
 		for (uint32_t i = 0; i < self->rx_count; i++) {
 			struct vanity_rx *rx = &self->rx[i];
-			uint64_t end = rx->ch.open ? wire_load(&rx->peer->tail) : rx->tail;
+			uint64_t end = rx->tail;
 
 			if (rx->ch.pool_count == 0 || rx->ch.fault != CHANNEL_OK)
 				continue;
+			while (rx->ch.open && end - rx->taken <= rx->ch.slots.mask &&
+			       slot_ready(&rx->ch.slots, rx->slot, end))
+				end++;
 			for (uint64_t at = rx->taken; at != end; at++) {
 				uint32_t frame =
-					(uint32_t)wire_load(&rx->slot[(at & rx->ch.slot_mask) * 2]);
+					(uint32_t)wire_load(&rx->slot[(at & rx->ch.slots.mask) * 2]);
 
 				if (frame_is_free(r, frame))
 					fail_msg("frame %u is free and in a slot for shard %u",

@@ -54,8 +54,8 @@ static void look(struct rig *r, uint32_t channel)
 static void slot_store(struct rig *r, uint32_t channel, uint64_t at, uint32_t frame,
 		       uint32_t offset, uint32_t length)
 {
-	uint64_t lap = channel_lap(&rig_rx(r, channel)->ch, at);
-	wire_u64 *slot = &rig_slots(r, channel)[(at & rig_rx(r, channel)->ch.slot_mask) * 2];
+	uint64_t lap = slot_lap(&rig_rx(r, channel)->ch.slots, at);
+	wire_u64 *slot = &rig_slots(r, channel)[(at & rig_rx(r, channel)->ch.slots.mask) * 2];
 
 	wire_store(&slot[1], length);
 	wire_store(&slot[0], lap | (uint64_t)offset << 32 | frame);
@@ -126,7 +126,6 @@ static void plain_slots_lose_their_top_bit_and_nothing_else(void **state)
 			put[k / 3][k % 3] =
 				k % 2 ? UINT64_MAX : 0xa5a5a5a5a5a5a5a5ull * (i + k + 1);
 		assert_int_equal(vanity_slot_put(rig_tx(r, 0), put, 5), 5);
-		assert_int_equal(vanity_slot_take(rig_rx(r, 0), got, 5), 0);
 		vanity_tx_publish(rig_tx(r, 0));
 		assert_int_equal(vanity_slot_take(rig_rx(r, 0), got, 5), 5);
 		for (uint32_t k = 0; k < 15; k++)
@@ -164,6 +163,10 @@ static void a_stale_plain_slot_breaks_the_channel_and_leaves_the_output_alone(vo
 	(void)state;
 	vanity_slot_put(rig_tx(r, 0), put, 3);
 	vanity_tx_publish(rig_tx(r, 0));
+	rig_order(r, 0, LIFE_CONSUMER, ORDER_DETACH, 2);
+	(void)rig_turn(r, rig_rx(r, 0)->ch.self == r->shard[1].self ? 1 : 0);
+	assert_int_equal(wire_load(&rig_wire_rx(r, 0)->cut), 3);
+	/* Below its cut it was promised three. */
 	wire_store(&rig_slots(r, 0)[3], 4);
 	assert_int_equal(vanity_slot_take(rig_rx(r, 0), got, 3), 1);
 	assert_int_equal(rig_rx(r, 0)->ch.fault, CHANNEL_SLOT_STALE);
@@ -264,68 +267,100 @@ static void refused(struct rig *r, uint32_t fault)
 	assert_int_equal(rx->hand_count, hand);
 	assert_int_equal(wire_load(&rig_wire_rx(r, 0)->taken), taken);
 	/* Empty from now on, whatever the peer says next. */
-	wire_store(&rig_wire_tx(r, 0)->tail, taken + 1);
+	slot_store(r, 0, taken, 1, 0, 64);
 	assert_int_equal(vanity_rx_take(rx, ref, 2), 0);
 	assert_int_equal(wire_load(&rx->ch.cell->faults), 1);
 	rig_check(r);
 }
 
-static void rx_take_breaks_the_channel_when_the_tail_lies_beyond_its_slots(void **state)
+static void rx_take_believes_no_tail(void **state)
 {
-	static const uint64_t beyond[] = { 9, 10, 1ull << 32, 1ull << 63, UINT64_MAX };
+	static const uint64_t tail[] = { 0, 7, 25, 26, 1ull << 32, 1ull << 63, UINT64_MAX };
 
 	(void)state;
-	for (uint32_t i = 0; i < 5; i++) {
+	for (uint32_t i = 0; i < 7; i++) {
 		struct rig *r = system_new(&pair);
+		struct vanity_ref ref[8];
 
-		wire_store(&rig_wire_tx(r, 0)->tail, beyond[i]);
-		refused(r, CHANNEL_TAIL_BEYOND_SLOTS);
+		for (uint32_t lap = 0; lap < 3; lap++) {
+			assert_int_equal(rig_send(r, 0, 8, 0), 8);
+			assert_int_equal(rig_drain(r, 0, 8), 8);
+			(void)rig_turn(r, 0);
+		}
+		/* What stands in the slots is from the lap before. */
+		wire_store(&rig_wire_tx(r, 0)->tail, tail[i]);
+		assert_int_equal(vanity_rx_take(rig_rx(r, 0), ref, 8), 0);
+		assert_int_equal(rig_rx(r, 0)->ch.fault, CHANNEL_OK);
+		rig_check(r);
 		rig_free(r);
 	}
 }
 
-static void rx_take_breaks_the_channel_when_the_tail_runs_backwards(void **state)
+static void rx_take_stops_at_the_first_slot_of_another_lap(void **state)
 {
 	struct rig *r = system_new(&pair);
 	struct vanity_ref ref[8];
 
 	(void)state;
-	rig_send(r, 0, 6, 0);
-	assert_int_equal(vanity_rx_take(rig_rx(r, 0), ref, 6), 6);
-	wire_store(&rig_wire_tx(r, 0)->tail, 5);
-	refused(r, CHANNEL_TAIL_BEYOND_SLOTS);
-	rig_free(r);
-}
-
-static void rx_take_counts_slots_from_what_it_has_finished(void **state)
-{
-	struct rig *r = system_new(&pair);
-	struct vanity_ref ref[8];
-
-	(void)state;
-	rig_send(r, 0, 8, 0);
-	assert_int_equal(vanity_rx_take(rig_rx(r, 0), ref, 4), 4);
-	look(r, 0);
-	/* Four are finished: twelve is the last tail that can be. */
-	wire_store(&rig_wire_tx(r, 0)->tail, 12);
-	assert_int_equal(vanity_rx_take(rig_rx(r, 0), ref, 4), 4);
+	assert_int_equal(rig_send(r, 0, 3, 0), 3);
+	/* Beyond one that is not written lies one that looks so: nothing says that it is. */
+	slot_store(r, 0, 4, 30, 0, 64);
+	assert_int_equal(vanity_rx_take(rig_rx(r, 0), ref, 8), 3);
+	assert_int_equal(vanity_rx_take(rig_rx(r, 0), ref + 3, 5), 0);
 	assert_int_equal(rig_rx(r, 0)->ch.fault, CHANNEL_OK);
 	rig_free(r);
 }
 
-static void rx_take_refuses_a_slot_of_another_lap(void **state)
+/* What is put is not seen before it is published, or before the stage is full. */
+static void frames_are_seen_when_they_are_published(void **state)
 {
-	struct rig *r = system_new(&pair);
+	struct rig_spec spec = pair;
+	struct rig *r;
+	struct vanity_ref ref[VANITY_BURST_MAX + 2];
+	uint32_t n = VANITY_BURST_MAX + 2;
 
 	(void)state;
-	for (uint32_t lap = 0; lap < 3; lap++) {
-		assert_int_equal(rig_send(r, 0, 8, 0), 8);
-		assert_int_equal(rig_drain(r, 0, 8), 8);
-		(void)rig_turn(r, 0);
+	spec.channel[0].slots = 128;
+	spec.channel[0].lend = 100;
+	spec.pool[0].frames = 128;
+	r = system_new(&spec);
+	assert_int_equal(vanity_frame_take(rig_pool(r, 0), ref, n), n);
+	for (uint32_t i = 0; i < n; i++) {
+		vanity_tx_put(rig_tx(r, 0), &ref[i]);
+		if (i < VANITY_BURST_MAX - 1)
+			assert_int_equal(vanity_rx_take(rig_rx(r, 0), ref, 0), 0);
+		assert_int_equal(slot_ready(&rig_rx(r, 0)->ch.slots, rig_slots(r, 0), 0),
+				 i >= VANITY_BURST_MAX - 1);
 	}
-	/* Published, and what stands there is from the lap before. */
-	wire_store(&rig_wire_tx(r, 0)->tail, 25);
-	refused(r, CHANNEL_SLOT_STALE);
+	assert_false(slot_ready(&rig_rx(r, 0)->ch.slots, rig_slots(r, 0), VANITY_BURST_MAX));
+	vanity_tx_publish(rig_tx(r, 0));
+	assert_true(slot_ready(&rig_rx(r, 0)->ch.slots, rig_slots(r, 0), VANITY_BURST_MAX + 1));
+	assert_int_equal(wire_load(&rig_wire_tx(r, 0)->tail), n);
+	rig_check(r);
+	rig_free(r);
+}
+
+/* Room is news for the other side: told when a part of the slots is free, or nothing is to do. */
+static void room_is_told_by_the_eighth_and_when_there_is_nothing_to_do(void **state)
+{
+	struct rig_spec spec = pair;
+	struct rig *r;
+	struct vanity_ref ref[VANITY_BURST_MAX];
+
+	(void)state;
+	spec.channel[0].slots = 64;
+	spec.channel[0].lend = 64;
+	spec.pool[0].frames = 64;
+	r = system_new(&spec);
+	assert_int_equal(rig_send(r, 0, 24, 0), 24);
+	for (uint32_t i = 0; i < 24; i++) {
+		assert_int_equal(vanity_rx_take(rig_rx(r, 0), ref, 1), 1);
+		vanity_rx_give_back(rig_rx(r, 0), ref, VANITY_DONE);
+		assert_int_equal(wire_load(&rig_wire_rx(r, 0)->head), i);
+		assert_int_equal(wire_load(&rig_wire_rx(r, 0)->room), i / 8 * 8);
+	}
+	look(r, 0);
+	assert_int_equal(wire_load(&rig_wire_rx(r, 0)->room), 24);
 	rig_free(r);
 }
 
@@ -458,20 +493,20 @@ static void an_owner_takes_its_own_lent_frame_and_no_free_one(void **state)
 
 /* --- a hostile consumer ---------------------------------------------------------------------- */
 
-static void a_head_that_cannot_be_breaks_the_channel_for_its_writer(void **state)
+static void room_that_cannot_be_breaks_the_channel_for_its_writer(void **state)
 {
-	static const uint64_t head[] = { 9, 1ull << 40, UINT64_MAX, 1ull << 63 };
+	static const uint64_t room[] = { 9, 1ull << 40, UINT64_MAX, 1ull << 63 };
 
 	(void)state;
 	for (uint32_t i = 0; i < 4; i++) {
 		struct rig *r = system_new(&pair);
 
 		assert_int_equal(rig_send(r, 0, 8, 0), 8);
-		wire_store(&rig_wire_rx(r, 0)->head, head[i]);
+		wire_store(&rig_wire_rx(r, 0)->room, room[i]);
 		assert_int_equal(vanity_tx_room(rig_tx(r, 0), 4), 0);
-		assert_int_equal(rig_tx(r, 0)->ch.fault, CHANNEL_HEAD_BEYOND_TAIL);
+		assert_int_equal(rig_tx(r, 0)->ch.fault, CHANNEL_ROOM_BEYOND_TAIL);
 		/* Full from now on. */
-		wire_store(&rig_wire_rx(r, 0)->head, 8);
+		wire_store(&rig_wire_rx(r, 0)->room, 8);
 		assert_int_equal(vanity_tx_room(rig_tx(r, 0), 4), 0);
 		assert_int_equal(rig_send(r, 0, 4, 0), 0);
 		rig_check(r);
@@ -479,7 +514,7 @@ static void a_head_that_cannot_be_breaks_the_channel_for_its_writer(void **state
 	}
 }
 
-static void a_head_that_runs_backwards_breaks_the_channel(void **state)
+static void room_that_runs_backwards_breaks_the_channel(void **state)
 {
 	struct rig *r = system_new(&pair);
 
@@ -488,9 +523,9 @@ static void a_head_that_runs_backwards_breaks_the_channel(void **state)
 	rig_drain(r, 0, 8);
 	(void)rig_turn(r, 0);
 	assert_int_equal(rig_send(r, 0, 8, 0), 8);
-	wire_store(&rig_wire_rx(r, 0)->head, 7);
+	wire_store(&rig_wire_rx(r, 0)->room, 7);
 	assert_int_equal(vanity_tx_room(rig_tx(r, 0), 4), 0);
-	assert_int_equal(rig_tx(r, 0)->ch.fault, CHANNEL_HEAD_BEYOND_TAIL);
+	assert_int_equal(rig_tx(r, 0)->ch.fault, CHANNEL_ROOM_BEYOND_TAIL);
 	rig_free(r);
 }
 
@@ -520,9 +555,9 @@ static void a_channel_its_own_lane_breaks_has_no_room_in_the_same_call(void **st
 	(void)state;
 	rig_send(r, 0, 8, 0);
 	rig_rx(r, 0)->head = rig_rx(r, 0)->taken = 0;
-	wire_store(&rig_wire_rx(r, 0)->head, 8);
+	wire_store(&rig_wire_rx(r, 0)->room, 8);
 	assert_int_equal(rig_send(r, 0, 6, 0), 6);
-	wire_store(&rig_wire_rx(r, 0)->head, 14);
+	wire_store(&rig_wire_rx(r, 0)->room, 14);
 	/* Two of sixteen may still be lent; four are asked for, so it looks at the lane. */
 	wire_store(&rig_wire_rx(r, 0)->lane_tail, 1000);
 	assert_int_equal(vanity_tx_room(rig_tx(r, 0), 4), 0);
@@ -1166,10 +1201,10 @@ int main(void)
 		cmocka_unit_test(a_full_channel_that_drops_gives_back_and_counts),
 		cmocka_unit_test(a_frozen_owner_hands_out_nothing),
 		cmocka_unit_test(a_stop_waits_until_the_inputs_are_empty),
-		cmocka_unit_test(rx_take_breaks_the_channel_when_the_tail_lies_beyond_its_slots),
-		cmocka_unit_test(rx_take_breaks_the_channel_when_the_tail_runs_backwards),
-		cmocka_unit_test(rx_take_counts_slots_from_what_it_has_finished),
-		cmocka_unit_test(rx_take_refuses_a_slot_of_another_lap),
+		cmocka_unit_test(rx_take_believes_no_tail),
+		cmocka_unit_test(rx_take_stops_at_the_first_slot_of_another_lap),
+		cmocka_unit_test(frames_are_seen_when_they_are_published),
+		cmocka_unit_test(room_is_told_by_the_eighth_and_when_there_is_nothing_to_do),
 		cmocka_unit_test(rx_take_refuses_a_frame_outside_the_channels_pools),
 		cmocka_unit_test(rx_take_refuses_bytes_beyond_the_frame),
 		cmocka_unit_test(rx_take_accepts_the_last_byte_of_a_frame),
@@ -1177,8 +1212,8 @@ int main(void)
 		cmocka_unit_test(rx_take_hands_out_what_came_before_the_false_one),
 		cmocka_unit_test(rx_take_refuses_more_frames_than_may_be_lent),
 		cmocka_unit_test(an_owner_takes_its_own_lent_frame_and_no_free_one),
-		cmocka_unit_test(a_head_that_cannot_be_breaks_the_channel_for_its_writer),
-		cmocka_unit_test(a_head_that_runs_backwards_breaks_the_channel),
+		cmocka_unit_test(room_that_cannot_be_breaks_the_channel_for_its_writer),
+		cmocka_unit_test(room_that_runs_backwards_breaks_the_channel),
 		cmocka_unit_test(a_lane_beyond_its_slots_breaks_the_channel),
 		cmocka_unit_test(a_channel_its_own_lane_breaks_has_no_room_in_the_same_call),
 		cmocka_unit_test(a_give_back_that_is_not_on_the_ledger_is_refused_and_counted),

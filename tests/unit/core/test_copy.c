@@ -162,7 +162,7 @@ static void a_claim_that_cannot_be_is_refused_before_a_byte_is_copied(void **sta
 		struct rig *r = system_new(&wall);
 		struct vanity_ref ref[2];
 		wire_u64 *slot = rig_slots(r, 0);
-		uint64_t lap = channel_lap(&rig_rx(r, 0)->ch, 1);
+		uint64_t lap = slot_lap(&rig_rx(r, 0)->ch.slots, 1);
 		uint32_t frame = r->plan->pool[0].first_frame + 1 + bad[i].frame;
 
 		send_one(r, 0, 10, 1);
@@ -187,7 +187,7 @@ static void one_frame_named_over_and_over_costs_its_lender_alone(void **state)
 	(void)state;
 	send_one(r, 0, 10, 1);
 	wire_store(&slot[3], 10);
-	wire_store(&slot[2], channel_lap(&rig_rx(r, 0)->ch, 1) | (uint32_t)wire_load(&slot[0]));
+	wire_store(&slot[2], slot_lap(&rig_rx(r, 0)->ch.slots, 1) | (uint32_t)wire_load(&slot[0]));
 	wire_store(&rig_wire_tx(r, 0)->tail, 2);
 	assert_int_equal(vanity_rx_take(rig_rx(r, 0), ref, 2), 1);
 	assert_int_equal(rig_rx(r, 0)->ch.fault, CHANNEL_FRAME_TWICE);

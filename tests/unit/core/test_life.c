@@ -539,7 +539,7 @@ static void the_producer_may_accuse_too(void **state)
 	struct paper *p = paper_running(&three);
 
 	(void)state;
-	p->s[0].broken[0] = (uint64_t)CHANNEL_HEAD_BEYOND_TAIL << 56;
+	p->s[0].broken[0] = (uint64_t)CHANNEL_ROOM_BEYOND_TAIL << 56;
 	paper_step(p, 1000000);
 	assert_int_equal(p->s[1].word[0], ORDER_WORD(2, ORDER_DETACH));
 	assert_int_equal(ORDER_VERB(p->s[0].word[0]), ORDER_FRESH);

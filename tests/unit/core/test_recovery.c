@@ -451,9 +451,11 @@ static void cursors_pass_the_end_of_64_bits(void **state)
 	wire_store(&rig_wire_rx(r, 1)->cut, UINT64_MAX - 5);
 	wire_store(&rig_wire_rx(r, 1)->head, UINT64_MAX - 5);
 	wire_store(&rig_wire_rx(r, 1)->taken, UINT64_MAX - 5);
+	wire_store(&rig_wire_rx(r, 1)->room, UINT64_MAX - 5);
 	wire_store(&rig_wire_rx(r, 1)->lane_at, UINT64_MAX - 7);
 	wire_store(&rig_wire_rx(r, 1)->lane_tail, UINT64_MAX - 7);
 	rig_rx(r, 1)->head = rig_rx(r, 1)->taken = rig_rx(r, 1)->tail = UINT64_MAX - 5;
+	rig_rx(r, 1)->room = UINT64_MAX - 5;
 	rig_rx(r, 1)->lane_tail = rig_rx(r, 1)->lane_published = UINT64_MAX - 7;
 	restart(r, 1);
 	for (uint32_t i = 0; i < 5; i++) {
@@ -697,9 +699,9 @@ static void a_channel_its_consumer_broke_is_formed_again(void **state)
 
 	(void)state;
 	rig_send(r, 0, 8, 0);
-	wire_store(&rig_slots(r, 0)[2 * 3], 0); /* stale */
+	wire_store(&rig_slots(r, 0)[2 * 3], WIRE_SLOT_LAP | 77); /* of no pool */
 	assert_int_equal(take(r, 0, ref, 8), 3);
-	assert_int_equal(rig_rx(r, 0)->ch.fault, CHANNEL_SLOT_STALE);
+	assert_int_equal(rig_rx(r, 0)->ch.fault, CHANNEL_FRAME_UNKNOWN);
 	reform(r, 0);
 	assert_int_equal(rig_rx(r, 0)->ch.fault, CHANNEL_OK);
 	assert_int_equal(wire_load(&rig_cell(r, 0, LIFE_CONSUMER)->broken), 0);

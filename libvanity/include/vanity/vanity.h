@@ -241,7 +241,12 @@ uint32_t vanity_tx_room(struct vanity_tx *tx, uint32_t max);
  */
 void vanity_tx_put(struct vanity_tx *tx, const struct vanity_ref *ref);
 
-/** vanity_tx_publish() - make all puts so far visible. Order: releases them. */
+/**
+ * vanity_tx_publish() - make all puts so far visible. Order: releases them.
+ *
+ * Frames are not seen before it, or before VANITY_BURST_MAX of them wait for it. Once a burst: it
+ * fills whole cache lines while they are here.
+ */
 void vanity_tx_publish(struct vanity_tx *tx);
 
 /** vanity_ref_read() - the payload's first byte, read-only; the bytes are a claim */
@@ -274,7 +279,8 @@ uint32_t vanity_pool_frame_bytes(const struct vanity_pool *pool);
  *
  * The top bit of a slot's first 64-bit word (little endian: the top bit of byte 7) is the
  * library's: it reads as 0 and what is written there is lost. put returns how many fitted;
- * on `full = drop` the rest is counted as dropped and @n is returned. Publish as with frames.
+ * on `full = drop` the rest is counted as dropped and @n is returned. Publish as with frames: that
+ * wakes a reader that sleeps; one that looks may see a slot as soon as it was put.
  */
 uint32_t vanity_slot_take(struct vanity_rx *rx, void *ret_slots, uint32_t n);
 uint32_t vanity_slot_put(struct vanity_tx *tx, const void *slots, uint32_t n);

@@ -7,7 +7,8 @@
  *                 one that is held or stopped: has nothing to compare
  *
  * Nothing is frozen and no shard takes part. Who asks while a round is under way gets the next: its
- * facts are none from before the question. A shard that was found to deviate is ended at once; what
+ * facts are none from before the question. The result of a round stays until the next one has its
+ * own, for those who have not fetched it yet. A shard that was found to deviate is ended at once; what
  * it had is in the round's result all the same.
  */
 #include "daemon.h"
@@ -25,9 +26,7 @@ static void round_begin(struct daemon *d)
 {
 	struct access *a = &d->access;
 
-	json_decref(a->result);
 	json_decref(a->differs);
-	a->result = NULL;
 	a->differs = json_array();
 	a->round++;
 	a->again = 0;
@@ -102,6 +101,7 @@ static void round_end(struct daemon *d)
 	for (uint32_t i = 0; i < d->plan->shard_count; i++)
 		if (d->shard[i].access_judged != a->round && d->shard[i].alive != 0)
 			differs(d, i, "facts", "the kernel's words", "none in time");
+	json_decref(a->result);
 	a->result = json_pack("{s:s,s:s,s:b,s:o,s:o,s:o,s:b,s:b,s:O}", "schema", "vanity.access/1",
 			      "system", d->plan->system, "as_planned",
 			      json_array_size(a->differs) == 0, "shards", number(a->shards),

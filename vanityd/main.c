@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* vanityd: one image, a table of verbs. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +15,16 @@
 
 #define VERSION "0.1.0"
 
+/*
+ * Whoever reads our words may go at any time: that must not end us between a change of the machine and
+ * its undo. And what a supervisor ignored is not for us to inherit: we wait for children of ours.
+ */
+static void signals_begin(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+}
+
 /* Another image of this build: the simulator links every shard, vanityctl no privilege. */
 static int exec_beside(const char *image, char **argv)
 {
@@ -26,6 +37,7 @@ static int exec_beside(const char *image, char **argv)
 	slash = strrchr(folder, '/');
 	if (slash != NULL)
 		slash[1] = '\0';
+	signal(SIGPIPE, SIG_DFL);
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		snprintf(path, sizeof(path), "%s%s%s", folder, places[i], image);
 		execv(path, argv);
@@ -121,6 +133,7 @@ static int unknown(const char *word)
 
 int main(int argc, char **argv)
 {
+	signals_begin();
 	if (argc < 2) {
 		help(stderr);
 		return EXIT_USAGE;

@@ -11,6 +11,7 @@
 
 #include "control.h"
 #include "exit.h"
+#include "output.h"
 #include "report.h"
 #include "systems.h"
 
@@ -196,7 +197,7 @@ static int answer_print(const struct verb *verb, const json_t *answer, int json)
 	return verb->print(result, json);
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	static const struct option options[] = { { "system", required_argument, NULL, 's' },
 						 { "json", no_argument, NULL, 'j' },
@@ -258,4 +259,9 @@ int main(int argc, char **argv)
 out:
 	json_decref(request);
 	return result;
+}
+
+int main(int argc, char **argv)
+{
+	return output_end("vanityctl", run(argc, argv));
 }

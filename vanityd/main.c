@@ -9,6 +9,7 @@
 #include "topology/parts.h"
 
 #include "exit.h"
+#include "output.h"
 #include "paths.h"
 #include "verb.h"
 #include "verb_live.h"
@@ -131,9 +132,8 @@ static int unknown(const char *word)
 	return EXIT_USAGE;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-	signals_begin();
 	if (argc < 2) {
 		help(stderr);
 		return EXIT_USAGE;
@@ -157,4 +157,10 @@ int main(int argc, char **argv)
 		return verb_table[i].run(argc - 1, argv + 1);
 	}
 	return unknown(argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+	signals_begin();
+	return output_end("vanityd", run(argc, argv));
 }

@@ -113,7 +113,7 @@ static int act(const char *path, const struct topology *t, const struct text *te
 	}
 	if (in_place)
 		return unchanged(t, text) ? EXIT_OK : replace(path, text);
-	return write_all(STDOUT_FILENO, text->bytes, text->count) ? EXIT_OK : EXIT_FAILED;
+	return fwrite(text->bytes, 1, text->count, stdout) == text->count ? EXIT_OK : EXIT_FAILED;
 }
 
 int verb_fmt(int argc, char **argv)

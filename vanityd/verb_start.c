@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "exit.h"
+#include "output.h"
 #include "report.h"
 #include "session.h"
 #include "verb_live.h"
@@ -53,13 +54,18 @@ int verb_start(int argc, char **argv)
 		result = session_signals(s) == 0 ? EXIT_OK : EXIT_FAILED;
 	if (result == EXIT_OK)
 		result = session_raise(s, &status);
+	/* Before the system stands without us: who cannot be told of it has none. */
+	if (result == EXIT_OK && json) {
+		report_json(stdout, status);
+		result = output_end("vanityd: not started", EXIT_OK);
+		if (result != EXIT_OK)
+			session_drop(s);
+	}
 	if (result == EXIT_OK && setup_commit(&s->setup) != 0) {
 		fprintf(stderr, "vanityd: not started: the keeper ended\n");
 		session_drop(s);
 		result = EXIT_FAILED;
 	}
-	if (result == EXIT_OK && json)
-		report_json(stdout, status);
 	json_decref(status);
 	return result;
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../exit.h"
+#include "../output.h"
 #include "../load.h"
 
 static const char help[] =
@@ -339,7 +340,7 @@ static int arguments(int argc, char **argv)
 			break;
 		case 'h':
 			fputs(help, stdout);
-			exit(EXIT_OK);
+			exit(output_end("vanityd sim", EXIT_OK));
 		default:
 			return usage("unknown argument", "");
 		}
@@ -407,10 +408,9 @@ int main(int argc, char **argv)
 		tell_json(&totals, sound);
 	else if (sound)
 		tell(&totals);
-	fflush(stdout);
 	if (options.write && devices_save(words) != 0) {
 		fprintf(stderr, "vanityd sim: %s\n", words);
 		return EXIT_FAILED;
 	}
-	return sound ? EXIT_OK : EXIT_FAILED;
+	return output_end("vanityd sim", sound ? EXIT_OK : EXIT_FAILED);
 }

@@ -323,11 +323,34 @@ int session_ask(struct session *s, json_t *request, int timeout_ms, json_t **ret
 
 /* --- end ----------------------------------------------------------------------------------- */
 
+void session_say(const char *why)
+{
+	const char *remedy = setup_remedy(why);
+
+	fprintf(stderr, "vanityd: %s\n", why);
+	if (remedy[0] != '\0')
+		fprintf(stderr, "         %s\n", remedy);
+}
+
+int system_clear(const char *system, unsigned patience_ms)
+{
+	char run[PATHS_BYTES], why[512] = "";
+	int left = paths_runtime(system, run) == 0 && access(run, F_OK) == 0;
+	int result = setup_stop(system, patience_ms, why, sizeof(why));
+
+	if (result == EXIT_FAILED)
+		session_say(why);
+	else if (result == EXIT_NOT_RUNNING && patience_ms == 0)
+		fprintf(stderr, left ? "vanityd: system %s did not run; what it had left is undone\n" :
+				       "vanityd: system %s does not run\n",
+			system);
+	return result;
+}
+
 int system_stop(const char *system, const char *control, json_t **ret_sums)
 {
 	json_t *answer = NULL;
 	unsigned patience = STOP_PATIENCE_MS;
-	char why[512] = "";
 	int error, result;
 
 	*ret_sums = NULL;
@@ -360,13 +383,9 @@ int system_stop(const char *system, const char *control, json_t **ret_sums)
 				system, error != 0 ? strerror(-error) : control_words(answer));
 	}
 	json_decref(answer);
-	result = setup_stop(system, patience, why, sizeof(why));
+	result = system_clear(system, patience);
 	/* The keeper undoes everything as its last act, often before we come to look. */
-	if (result == EXIT_NOT_RUNNING && patience > 0)
-		result = EXIT_OK;
-	if (result != EXIT_OK && why[0] != '\0')
-		fprintf(stderr, "vanityd: %s\n", why);
-	return result;
+	return result == EXIT_NOT_RUNNING && patience > 0 ? EXIT_OK : result;
 }
 
 static void session_close(struct session *s)
@@ -400,6 +419,6 @@ void session_drop(struct session *s)
 	if (!s->raised)
 		return;
 	if (setup_stop(s->plan->system, 0, why, sizeof(why)) == EXIT_FAILED)
-		fprintf(stderr, "vanityd: %s\n", why);
+		session_say(why);
 	session_close(s);
 }

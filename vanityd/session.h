@@ -87,4 +87,11 @@ void session_drop(struct session *s);
  */
 int system_stop(const char *system, const char *control, json_t **ret_sums);
 
+/** system_clear() - end what runs of @system without asking it anything, undo what it left, and say so
+ * where somebody wants to know. Return: as setup_stop(). */
+int system_clear(const char *system, unsigned patience_ms);
+
+/* A reason on stderr, with its remedy if there is one. */
+void session_say(const char *why);
+
 #endif

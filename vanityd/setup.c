@@ -49,8 +49,7 @@
 #define CLOCK_LOOKS 5
 #define FILE_ROOM_BYTES (64ull << 20) /* the largest image; the log is smaller */
 
-/* What can be done about a reason that ends with the kernel's own words for it. */
-static const char *remedy_of(const char *reason)
+const char *setup_remedy(const char *reason)
 {
 	static const struct {
 		int error;
@@ -86,7 +85,7 @@ int setup_fail(struct setup *s, int exit_code, const char *remedy, const char *f
 	va_end(list);
 	/* What the machine lacks is the machine's, whoever asked for it. */
 	if (remedy[0] == '\0') {
-		remedy = remedy_of(r->error);
+		remedy = setup_remedy(r->error);
 		exit_code = remedy[0] != '\0' ? 4 : exit_code;
 	}
 	r->exit_code = exit_code;

@@ -20,7 +20,7 @@
  *                          replays the journal
  *
  *      vanityd undo RUNDIR (hidden verb; the keeper's last act, and systemd's ExecStopPost)
- *        setup_undo()
+ *        setup_clear()
  *
  * Whoever calls these has checked the plan: setup acts on it and judges only the machine. All
  * descriptors made here are O_CLOEXEC and lie at KEEPER_FD_BASE or above (keeper_hand.h).
@@ -96,13 +96,24 @@ int setup_commit(struct setup_result *result);
 int setup_stop(const char *system, unsigned patience_ms, char *ret_why, size_t room);
 
 /**
- * setup_undo() - replay the journal of a system whose keeper is gone
+ * setup_clear() - undo what @system left, if it does not run: setup_undo() under its lock
+ * Return: 0; 1 it runs, or is being started, or something could not be undone (said); 5 nothing was
+ *         left.
+ * The keeper ends as a process that calls this, and hands its lock down to it.
+ */
+int setup_clear(const char *system, char *ret_why, size_t room);
+
+/**
+ * setup_undo() - replay the journal of a system whose keeper is gone, by a holder of its lock
  * @run: its runtime directory; all of it is removed. A folder without a journal of ours is, too,
- *       but only if it is empty: this runs as root, and may be given any name.
+ *       but only if it is empty.
  * Return: 0; 1 when something could not be undone (said in @ret_why; the rest is).
  * Idempotent: a run interrupted anywhere is completed by the next.
  */
 int setup_undo(const char *run, char *ret_why, size_t room);
+
+/** setup_remedy() - what can be done about a reason that ends with the kernel's own words; or "" */
+const char *setup_remedy(const char *reason);
 
 /** setup_inactive_words() - a few words for the operator, NULL beyond the last */
 const char *setup_inactive_words(enum setup_inactive what);

@@ -7,6 +7,7 @@
  */
 #include "setup_private.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -14,11 +15,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define EXIT_NOT_RUNNING 5
 #define KILL_MS 5000
+#define KEEPER_NAME "vanity-keeper" /* setup_keeper.c */
 #define STARTING_MS 200u
 
 static int file_read(const char *path, char *ret_text, size_t room)
@@ -64,6 +68,48 @@ static int keeper_open(const char *run)
 	return fd;
 }
 
+/* Is this the keeper that holds the lock of the system? Its name alone could be anybody's. */
+static int keeper_holds(int pid, const char *system, const struct stat *lock)
+{
+	char path[48], text[PATHS_BYTES];
+	size_t bytes = strlen(KEEPER_NAME) + 1;
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+	if (file_read(path, text, sizeof(text)) != 0 || strcmp(text, KEEPER_NAME) != 0 ||
+	    strcmp(text + bytes, system) != 0)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, KEEPER_FD_SYSTEM_LOCK);
+	return stat(path, &st) == 0 && st.st_dev == lock->st_dev && st.st_ino == lock->st_ino;
+}
+
+/* The same of a keeper whose runtime folder somebody removed: found by what it holds. */
+static int keeper_find(int folder, const char *system)
+{
+	const struct dirent *entry;
+	struct stat lock;
+	char file[64];
+	int found = -1;
+	DIR *dir;
+
+	snprintf(file, sizeof(file), "system-%s", system);
+	dir = fstatat(folder, file, &lock, AT_SYMLINK_NOFOLLOW) == 0 ? opendir("/proc") : NULL;
+	while (dir != NULL && found < 0 && (entry = readdir(dir)) != NULL) {
+		int pid = atoi(entry->d_name);
+
+		found = pid > 0 && keeper_holds(pid, system, &lock) ?
+				(int)syscall(SYS_pidfd_open, pid, 0) :
+				-1;
+		if (found >= 0 && !keeper_holds(pid, system, &lock)) {
+			close(found);
+			found = -1;
+		}
+	}
+	if (dir != NULL)
+		closedir(dir);
+	return found;
+}
+
 static int wait_end(int pidfd, int timeout_ms)
 {
 	struct pollfd p = { .fd = pidfd, .events = POLLIN };
@@ -75,17 +121,73 @@ static int wait_end(int pidfd, int timeout_ms)
 	return n > 0;
 }
 
-int setup_stop(const char *system, unsigned patience_ms, char *ret_why, size_t room)
+/* The keeper's last act is to become us: then the lock is ours already, at its number. */
+static int lock_inherited(int folder, const char *system)
+{
+	struct stat ours, file;
+	char name[64];
+
+	snprintf(name, sizeof(name), "system-%s", system);
+	return fstat(KEEPER_FD_SYSTEM_LOCK, &ours) == 0 &&
+	       fstatat(folder, name, &file, AT_SYMLINK_NOFOLLOW) == 0 && ours.st_dev == file.st_dev &&
+	       ours.st_ino == file.st_ino && flock(KEEPER_FD_SYSTEM_LOCK, LOCK_EX | LOCK_NB) == 0;
+}
+
+/* Nobody else's while we undo: a start that is under way holds it. @folder is closed. */
+static int undo_locked(int folder, const char *system, const char *run, const char *held,
+		       char *ret_why, size_t room)
+{
+	int lock = lock_inherited(folder, system) ?
+			   KEEPER_FD_SYSTEM_LOCK :
+			   setup_lock_take(folder, "system", system, STARTING_MS);
+	int error;
+
+	close(folder);
+	if (lock < 0) {
+		snprintf(ret_why, room, "system %s %s", system,
+			 lock == -EWOULDBLOCK ? held : strerror(-lock));
+		return 1;
+	}
+	error = setup_undo(run, ret_why, room);
+	close(lock);
+	return error != 0;
+}
+
+int setup_clear(const char *system, char *ret_why, size_t room)
 {
 	char run[PATHS_BYTES];
-	int folder, lock, pidfd, result = EXIT_NOT_RUNNING;
+	int folder, left, error;
 
 	ret_why[0] = '\0';
 	if (paths_runtime(system, run) != 0) {
 		snprintf(ret_why, room, "the runtime folder's name is too long");
 		return 1;
 	}
+	left = access(run, F_OK) == 0;
+	folder = setup_lock_folder(ret_why, room);
+	if (folder < 0)
+		return 1;
+	error = undo_locked(folder, system, run, "runs, or is being started: stop it first, vanityd stop",
+			    ret_why, room);
+	return error != 0 ? 1 : left ? 0 : EXIT_NOT_RUNNING;
+}
+
+int setup_stop(const char *system, unsigned patience_ms, char *ret_why, size_t room)
+{
+	char run[PATHS_BYTES];
+	int folder, pidfd, result = EXIT_NOT_RUNNING;
+
+	ret_why[0] = '\0';
+	if (paths_runtime(system, run) != 0) {
+		snprintf(ret_why, room, "the runtime folder's name is too long");
+		return 1;
+	}
+	folder = setup_lock_folder(ret_why, room);
+	if (folder < 0)
+		return 1;
 	pidfd = keeper_open(run);
+	if (pidfd < 0)
+		pidfd = keeper_find(folder, system);
 	if (pidfd >= 0) {
 		result = 0;
 		if (!wait_end(pidfd, (int)patience_ms)) {
@@ -96,21 +198,10 @@ int setup_stop(const char *system, unsigned patience_ms, char *ret_why, size_t r
 			}
 		}
 		close(pidfd);
-		if (result != 0)
-			return result;
 	}
-	/* Nobody else's while we undo: a start that is under way holds it. */
-	folder = setup_lock_folder(ret_why, room);
-	if (folder < 0)
-		return 1;
-	lock = setup_lock_take(folder, "system", system, STARTING_MS);
-	close(folder);
-	if (lock < 0) {
-		snprintf(ret_why, room, "system %s is just being started", system);
-		return 1;
-	}
-	if (setup_undo(run, ret_why, room) != 0)
+	if (result == 1)
+		close(folder);
+	else if (undo_locked(folder, system, run, "is just being started: try again", ret_why, room) != 0)
 		result = 1;
-	close(lock);
 	return result;
 }

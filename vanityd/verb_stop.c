@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* vanityd stop: drain a system, print its sums, undo what start did. And the undo alone. */
+/* vanityd stop: drain a system, print its sums, undo what start did. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,7 +52,7 @@ int verb_stop(int argc, char **argv)
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
 						 { "help", no_argument, NULL, 'h' },
 						 { NULL, 0, NULL, 0 } };
-	char system[PATHS_BYTES] = "", control[PATHS_BYTES], why[512] = "";
+	char system[PATHS_BYTES] = "", control[PATHS_BYTES];
 	int json = 0, option, result = EXIT_OK, exact;
 	json_t *sums = NULL;
 
@@ -75,14 +75,11 @@ int verb_stop(int argc, char **argv)
 		result = name_from(argv[optind], system);
 	if (result != EXIT_OK)
 		return result;
-	result = systems_choose(system[0] != '\0' ? system : NULL, system, control);
-	if (result == EXIT_NOT_RUNNING && system[0] != '\0') {
-		/* No socket, but perhaps what a killed start left behind. */
-		result = setup_stop(system, 0, why, sizeof(why));
-		if (result == EXIT_FAILED)
-			fprintf(stderr, "vanityd: %s\n", why);
-		return result;
-	}
+	/* No socket, but perhaps what a killed start left behind. */
+	if (system[0] != '\0' && paths_control(system, control) != 0)
+		return system_clear(system, 0);
+	if (system[0] == '\0')
+		result = systems_choose(NULL, system, control);
 	if (result != EXIT_OK)
 		return result;
 	result = system_stop(system, control, &sums);
@@ -94,20 +91,5 @@ int verb_stop(int argc, char **argv)
 	if (result == EXIT_OK && sums != NULL && !exact)
 		result = EXIT_DEGRADED;
 	json_decref(sums);
-	return result;
-}
-
-int verb_undo(int argc, char **argv)
-{
-	char why[512] = "";
-	int result;
-
-	if (argc != 2) {
-		fprintf(stderr, "usage: vanityd undo RUNTIME_DIRECTORY\n");
-		return EXIT_USAGE;
-	}
-	result = setup_undo(argv[1], why, sizeof(why));
-	if (result != EXIT_OK)
-		fprintf(stderr, "vanityd: %s\n", why);
 	return result;
 }

@@ -7,6 +7,7 @@
  *      vanity-bench adopt    SIGKILL of vanityd to its successor having verified every shard
  *      vanity-bench steady   what a polling shard asks of the kernel: nothing, counted
  *      vanity-bench net      packets between two interfaces, beside testpmd and the kernel (net.c)
+ *      vanity-bench chan     the channel alone, beside other rings and the cache lines (chan.h)
  *
  * Nothing is asserted by wall clock; a figure that cannot be measured here is said to be missing.
  * Every run that is timed is verified, too: sums exact, or the run does not count.
@@ -27,6 +28,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "chan.h"
 #include "net.h"
 #include "system.h"
 
@@ -424,6 +426,7 @@ static const char usage[] =
 	"  adopt     SIGKILL of vanityd to its successor having verified every shard\n"
 	"  steady    system calls, page faults and switches of polling shards, from outside\n"
 	"  net       packets between two AF_XDP interfaces, in turn with testpmd and the kernel; root\n"
+	"  chan      the channel beside other rings; needs no system: vanity-bench chan --help\n"
 	"\n"
 	"  --count N     repetitions (start 20, restart 500, adopt 20, net 7)\n"
 	"  --ms N        net: how long each figure is measured (300)\n"
@@ -461,6 +464,8 @@ int main(int argc, char **argv)
 	const char *bare = beside, *bench;
 	int c;
 
+	if (argc > 1 && strcmp(argv[1], "chan") == 0)
+		return bench_chan(argc - 1, argv + 1);
 	bare_beside(beside, sizeof(beside));
 
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {

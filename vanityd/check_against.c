@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What changed in authority between two topologies, one line an edge: who may read or write which
+ * What changed in authority between two topologies, one line an edge (with --json one document,
+ * "vanity.against/1"): who may read or write which
  * region, who drives which device, which cores are whose, which system calls a shard may make, and
  * which decisions of trust were taken. Edges are compared by their words, so that shards and
  * regions are the same when their names are.
@@ -132,36 +133,70 @@ static void edges_free(struct edges *e)
 	free(e->line);
 }
 
-int check_print_against(const struct plan *plan, const struct plan *old, uint32_t *ret_gained)
+/* Into @list, or where that is NULL to stdout. */
+static bool tell(json_t *list, const char *what, const char *line)
 {
-	struct edges now = { .line = NULL }, then = { .line = NULL };
-	size_t a = 0, b = 0;
-	uint32_t gained = 0, lost = 0;
-	int ret = EXIT_FAILED;
+	if (list != NULL)
+		return json_array_append_new(list, json_string(line)) == 0;
+	printf("%s: %s\n", what, line);
+	return true;
+}
 
-	edges_make(&now, plan);
-	edges_make(&then, old);
-	if (now.failed || then.failed)
-		goto free_edges;
-	while (a < now.count || b < then.count) {
-		int order = a == now.count    ? 1
-			    : b == then.count ? -1
-					      : strcmp(now.line[a], then.line[b]);
+/* Two sorted lists side by side. */
+static bool tell_changes(const struct edges *now, const struct edges *then, json_t *list_gained,
+			 json_t *list_lost, uint32_t *ret_gained, uint32_t *ret_lost)
+{
+	size_t a = 0, b = 0;
+	bool told = true;
+
+	while (a < now->count || b < then->count) {
+		int order = a == now->count    ? 1
+			    : b == then->count ? -1
+					       : strcmp(now->line[a], then->line[b]);
 
 		if (order < 0) {
-			printf("gained: %s\n", now.line[a]);
-			gained++;
+			told = tell(list_gained, "gained", now->line[a]) && told;
+			++*ret_gained;
 		} else if (order > 0) {
-			printf("lost: %s\n", then.line[b]);
-			lost++;
+			told = tell(list_lost, "lost", then->line[b]) && told;
+			++*ret_lost;
 		}
 		a += order <= 0;
 		b += order >= 0;
 	}
-	printf("authority: %u gained, %u lost\n", gained, lost);
-	*ret_gained = gained;
-	ret = EXIT_OK;
+	return told;
+}
+
+static int print_document(json_t *gained, json_t *lost)
+{
+	json_t *doc = check_json_new("vanity.against/1", true, &(struct load_errors){ .count = 0 });
+
+	json_object_set(doc, "gained", gained);
+	json_object_set(doc, "lost", lost);
+	return check_json_print(doc);
+}
+
+int check_print_against(const struct plan *plan, const struct plan *old, bool json,
+			uint32_t *ret_gained)
+{
+	struct edges now = { .line = NULL }, then = { .line = NULL };
+	json_t *gained = json ? json_array() : NULL;
+	json_t *lost = json ? json_array() : NULL;
+	uint32_t lost_count = 0;
+	int ret = EXIT_FAILED;
+
+	*ret_gained = 0;
+	edges_make(&now, plan);
+	edges_make(&then, old);
+	if (now.failed || then.failed ||
+	    !tell_changes(&now, &then, gained, lost, ret_gained, &lost_count))
+		goto free_edges;
+	if (!json)
+		printf("authority: %u gained, %u lost\n", *ret_gained, lost_count);
+	ret = json ? print_document(gained, lost) : EXIT_OK;
 free_edges:
+	json_decref(lost);
+	json_decref(gained);
 	edges_free(&then);
 	edges_free(&now);
 	return ret;

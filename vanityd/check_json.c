@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* vanityd check --json: one document, "vanity.check/1". */
+/* vanityd check --json: one document, "vanity.check/1"; and how check's documents begin and end. */
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -46,17 +46,16 @@ static json_t *json_channel(const struct plan *plan, uint32_t channel)
 
 	for (uint32_t i = 0; i < c->pool_count; i++)
 		json_array_append_new(pools, json_string(plan->pool[c->pool[i]].name));
-	return json_pack("{ss ss ss ss ss sI sI ss so sI sI so sb so so si}", "name", c->name, "from",
-			 plan->shard[c->producer].name, "from_port",
+	return json_pack("{ss ss ss ss ss sI sI ss so sI sI so sb so so si}", "name", c->name,
+			 "from", plan->shard[c->producer].name, "from_port",
 			 plan->shard[c->producer].port[c->producer_port].name, "to",
 			 plan->shard[c->consumer].name, "to_port",
 			 plan->shard[c->consumer].port[c->consumer_port].name, "slots",
 			 (json_int_t)c->slot_count, "slot_bytes", (json_int_t)c->slot_bytes, "full",
 			 c->full == PLAN_FULL_DROP ? "drop" : "wait", "pools", pools, "lend",
-			 (json_int_t)c->lend, "lane_slots", (json_int_t)c->lane_slots,
-			 "copy",
-			 c->copy_pool == PLAN_NONE ? json_null() :
-						     json_string(plan->pool[c->copy_pool].name),
+			 (json_int_t)c->lend, "lane_slots", (json_int_t)c->lane_slots, "copy",
+			 c->copy_pool == PLAN_NONE ? json_null()
+						   : json_string(plan->pool[c->copy_pool].name),
 			 "borrow_trusted", (int)c->borrow_trusted, "peak_per_s",
 			 rate == 0 ? json_null() : json_integer((json_int_t)rate), "absorbs_ns",
 			 rate == 0 ? json_null() : json_integer((json_int_t)absorbs), "line",
@@ -164,6 +163,24 @@ static json_t *json_verdicts(const struct plan *plan)
 	return verdicts;
 }
 
+static json_t *json_foreign(const struct plan *plan)
+{
+	json_t *readers = json_array();
+	bool copies;
+
+	for (uint32_t i = 0; i < plan->shard_count; i++) {
+		for (uint32_t k = 0; k < plan->pool_count; k++) {
+			if (!check_foreign(plan, i, k, &copies))
+				continue;
+			json_array_append_new(readers,
+					      json_pack("{ss ss sb}", "shard", plan->shard[i].name,
+							"pool", plan->pool[k].name, "copies",
+							(int)copies));
+		}
+	}
+	return readers;
+}
+
 static void add_decisions(json_t *doc, const struct plan *plan)
 {
 	json_t *writers = json_array(), *borrows = json_array(), *unbuilt = json_array();
@@ -187,32 +204,48 @@ static void add_decisions(json_t *doc, const struct plan *plan)
 						(int)plan->unbuilt[i].column));
 	json_object_set_new(doc, "verdicts", json_verdicts(plan));
 	json_object_set_new(doc, "second_writers", writers);
+	json_object_set_new(doc, "foreign_readers", json_foreign(plan));
 	json_object_set_new(doc, "borrow_trusted", borrows);
 	json_object_set_new(doc, "unbuilt", unbuilt);
 	json_object_set_new(doc, "unbuilt_more", json_integer(plan->unbuilt_more));
 }
 
-int check_print_json(const struct plan *plan, const struct load_errors *errors)
+static json_t *json_error(const struct load_error *e)
 {
-	json_t *doc = json_pack("{ss sb}", "schema", "vanity.check/1", "ok", plan != NULL);
+	json_t *path = json_string(e->path);
+
+	/* The user's own words on the command line need be no UTF-8. */
+	return json_pack("{ss? so si si ss? ss?}", "id", e->id, "file",
+			 path != NULL ? path : json_string("?"), "line", (int)e->line, "column",
+			 (int)e->column, "words", e->words, "help", e->help);
+}
+
+json_t *check_json_new(const char *schema, bool ok, const struct load_errors *errors)
+{
+	json_t *doc = json_pack("{ss sb}", "schema", schema, "ok", (int)ok);
 	json_t *list = json_array();
-	char digest[65];
-	int ret;
 
-	for (uint32_t i = 0; i < errors->count; i++) {
-		const struct load_error *e = &errors->error[i];
-
-		json_t *path = json_string(e->path);
-
-		/* The user's own words on the command line need be no UTF-8. */
-		json_array_append_new(list,
-				      json_pack("{ss? so si si ss? ss?}", "id", e->id, "file",
-						path != NULL ? path : json_string("?"), "line",
-						(int)e->line, "column", (int)e->column, "words",
-						e->words, "help", e->help));
-	}
+	for (uint32_t i = 0; i < errors->count; i++)
+		json_array_append_new(list, json_error(&errors->error[i]));
 	json_object_set_new(doc, "errors", list);
 	json_object_set_new(doc, "errors_more", json_integer(errors->more));
+	return doc;
+}
+
+int check_json_print(json_t *doc)
+{
+	int ret = json_dumpf(doc, stdout, JSON_INDENT(2));
+
+	fputc('\n', stdout);
+	json_decref(doc);
+	return ret == 0 ? EXIT_OK : EXIT_FAILED;
+}
+
+int check_print_json(const struct plan *plan, const struct load_errors *errors)
+{
+	json_t *doc = check_json_new("vanity.check/1", plan != NULL, errors);
+	char digest[65];
+
 	if (plan != NULL) {
 		for (int i = 0; i < 32; i++)
 			snprintf(digest + 2 * i, 3, "%02x", plan->digest[i]);
@@ -223,8 +256,5 @@ int check_print_json(const struct plan *plan, const struct load_errors *errors)
 		add_tables(doc, plan);
 		add_decisions(doc, plan);
 	}
-	ret = json_dumpf(doc, stdout, JSON_INDENT(2));
-	fputc('\n', stdout);
-	json_decref(doc);
-	return ret == 0 ? EXIT_OK : EXIT_FAILED;
+	return check_json_print(doc);
 }

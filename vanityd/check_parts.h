@@ -2,13 +2,15 @@
 /*
  * check_parts.h: what `vanityd check` knows about a plan beyond its tables, for its three ways
  * of showing it: summary and tables (verb_check.c, check_tables.c), JSON (check_json.c); and what
- * follows from it: whose writes stand behind a verdict (check_verdict.c).
+ * follows from it: whose writes stand behind a verdict, who reads what (check_verdict.c).
  */
 #ifndef VANITYD_CHECK_PARTS_H
 #define VANITYD_CHECK_PARTS_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include <jansson.h>
 
 #include "linux/shard_filter.h"
 #include "load.h"
@@ -48,16 +50,31 @@ struct check_verdict {
 bool check_verdict(const struct plan *plan, uint32_t shard, uint32_t pool,
 		   struct check_verdict *ret);
 
+/*
+ * May the shard read a pool whose owner is of another label? It maps it whole: every frame there
+ * is, and not only those it is handed. @ret_copies: all it takes from there it takes by copy.
+ */
+bool check_foreign(const struct plan *plan, uint32_t shard, uint32_t pool, bool *ret_copies);
+
 const char *check_restart_on(uint32_t on);
 const char *check_restart_then(uint32_t then);
 
-/* What @plan allows and @old did not, and the other way round. EXIT_OK, or no memory. */
-int check_print_against(const struct plan *plan, const struct plan *old, uint32_t *ret_gained);
+/*
+ * What @plan allows and @old did not, and the other way round: a line each, or with @json one
+ * document. EXIT_OK, or no memory.
+ */
+int check_print_against(const struct plan *plan, const struct plan *old, bool json,
+			uint32_t *ret_gained);
 
 void check_print_matrix(const struct plan *plan);
 void check_print_plan(const struct plan *plan);
 /* @plan is NULL when there were errors. */
 int check_print_json(const struct plan *plan, const struct load_errors *errors);
+
+/* How each document begins: schema, whether all was valid, what was not. */
+json_t *check_json_new(const char *schema, bool ok, const struct load_errors *errors);
+/* Printed and freed. EXIT_OK, or it could not be written. */
+int check_json_print(json_t *doc);
 
 /* 8388608 -> "8MiB", 20000000 -> "20ms", in the largest unit that is exact. */
 const char *check_bytes(uint64_t bytes, char ret_text[32]);

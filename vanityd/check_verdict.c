@@ -3,7 +3,7 @@
  * Whose writes stand behind a verdict. What a shard takes in frames and passes on it has judged,
  * for all this program knows: it knows no meaning of bytes, and a nic that only sends has no say.
  * Where the frames lie decides who can change them after that: every writer of their pool, and the
- * device that receives into it.
+ * device that receives into it. And who can read more than he is handed: a pool is mapped whole.
  */
 #include <string.h>
 
@@ -68,5 +68,28 @@ bool check_verdict(const struct plan *plan, uint32_t shard, uint32_t pool,
 		if (plan->device[i].pool == pool && plan->device[i].shard != PLAN_NONE)
 			add_writer(ret, plan->device[i].name, true);
 	}
+	return true;
+}
+
+bool check_foreign(const struct plan *plan, uint32_t shard, uint32_t pool, bool *ret_copies)
+{
+	const struct plan_shard *s = &plan->shard[shard];
+	bool mapped = false, copies = false, as_it_is = false;
+
+	for (uint32_t i = 0; i < plan->access_count; i++)
+		mapped = mapped || (plan->access[i].pool == pool && plan->access[i].shard == shard);
+	if (!mapped || strcmp(s->trust, plan->shard[plan->pool[pool].owner].trust) == 0)
+		return false;
+	for (uint32_t i = 0; i < plan->channel_count; i++) {
+		const struct plan_channel *c = &plan->channel[i];
+
+		for (uint32_t k = 0; k < c->pool_count && c->consumer == shard; k++) {
+			if (c->pool[k] == pool && c->copy_pool != PLAN_NONE)
+				copies = true;
+			else if (c->pool[k] == pool)
+				as_it_is = true;
+		}
+	}
+	*ret_copies = copies && !as_it_is;
 	return true;
 }

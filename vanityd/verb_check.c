@@ -14,7 +14,7 @@
 
 static const char help[] =
 	"usage: vanityd check [--json] [--matrix] [--plan] [--dev] FILE\n"
-	"       vanityd check [--dev] --against OLD [--strict] FILE\n"
+	"       vanityd check [--json] [--dev] --against OLD [--strict] FILE\n"
 	"\n"
 	"Checks the topology in FILE (- is standard input) and says what it would take: memory to\n"
 	"the page, how long each channel absorbs, which decisions of trust it makes, and which of\n"
@@ -25,7 +25,8 @@ static const char help[] =
 	"  --json     all of it as one document, schema vanity.check/1\n"
 	"  --dev      plan as `start --dev` does: small pages, core numbers ignored\n"
 	"  --against OLD  instead: which authority FILE gives that OLD did not, and which it takes\n"
-	"             away, one line an edge: regions, devices, cores, system calls, trust\n"
+	"             away, one line an edge: regions, devices, cores, system calls, trust;\n"
+	"             with --json one document, schema vanity.against/1\n"
 	"  --strict   with --against: exit code 1 when any was gained\n"
 	"  --help     this text\n"
 	"\n"
@@ -144,6 +145,20 @@ static void print_verdicts(const struct plan *plan)
 	}
 }
 
+/* Handed some frames, it has them all: a copy keeps a verdict true and hides nothing. */
+static void print_foreign(const struct plan *plan, uint32_t shard, uint32_t pool)
+{
+	const struct plan_shard *s = &plan->shard[shard];
+	const struct plan_pool *p = &plan->pool[pool];
+	bool copies;
+
+	if (check_foreign(plan, shard, pool, &copies))
+		printf("trust: %s of trust %s may read all of pool %s of trust %s, not only the "
+		       "frames it %s\n",
+		       s->name, s->trust, p->name, plan->shard[p->owner].trust,
+		       copies ? "copies" : "is lent");
+}
+
 /* What an operator should have decided knowingly. */
 static void print_decisions(const struct plan *plan)
 {
@@ -158,6 +173,10 @@ static void print_decisions(const struct plan *plan)
 			printf("trust: %s may write pool %s beside its owner %s: every verdict on its "
 			       "frames depends on both\n",
 			       plan->shard[a->shard].name, p->name, plan->shard[p->owner].name);
+	}
+	for (uint32_t i = 0; i < plan->shard_count; i++) {
+		for (uint32_t k = 0; k < plan->pool_count; k++)
+			print_foreign(plan, i, k);
 	}
 	for (uint32_t i = 0; i < plan->channel_count; i++) {
 		const struct plan_channel *c = &plan->channel[i];
@@ -268,10 +287,21 @@ static int check(const char *path, unsigned int show)
 	return ret;
 }
 
+/* Both files' plans; the first that is none says why, here or in @errors. */
+static int load_both(const char *path, const char *old_path, const struct plan_host *host,
+		     struct plan plan[2], struct load_errors *errors)
+{
+	int ret = load_plan_errors(old_path, host, 0, &plan[1], errors);
+
+	return ret == EXIT_OK ? load_plan_errors(path, host, 0, &plan[0], errors) : ret;
+}
+
 static int against(const char *path, const char *old_path, unsigned int show)
 {
 	struct plan_host host;
+	struct load_errors errors = { .count = 0 };
 	struct plan *plan = calloc(2, sizeof(*plan));
+	bool json = (show & SHOW_JSON) != 0;
 	uint32_t gained = 0;
 	int ret = load_host(&host);
 
@@ -285,13 +315,17 @@ static int against(const char *path, const char *old_path, unsigned int show)
 		host.ignore_cores = 1;
 		host.huge_page_bytes = 0;
 	}
-	ret = load_plan(old_path, &host, 0, &plan[1]);
-	if (ret == EXIT_OK)
-		ret = load_plan(path, &host, 0, &plan[0]);
-	if (ret == EXIT_OK)
-		ret = check_print_against(&plan[0], &plan[1], &gained);
-	if (ret == EXIT_OK && (show & STRICT) != 0 && gained > 0)
-		ret = EXIT_FAILED;
+	ret = load_both(path, old_path, &host, plan, &errors);
+	if (ret == EXIT_OK) {
+		ret = check_print_against(&plan[0], &plan[1], json, &gained);
+		if (ret != EXIT_OK)
+			fprintf(stderr, "vanityd check: no memory, or nowhere to write\n");
+		else if ((show & STRICT) != 0 && gained > 0)
+			ret = EXIT_FAILED;
+	} else if (json && ret != EXIT_FAILED) {
+		check_json_print(check_json_new("vanity.against/1", false, &errors));
+	}
+	load_errors_free(&errors);
 	free(plan);
 	return ret;
 }
@@ -324,7 +358,7 @@ int verb_check(int argc, char **argv)
 			show |= (unsigned int)c;
 	}
 	if (argc - optind != 1 ||
-	    (old != NULL ? (show & ~(unsigned int)(AS_DEV | STRICT)) != 0 : (show & STRICT) != 0)) {
+	    (old != NULL ? (show & (SHOW_MATRIX | SHOW_PLAN)) != 0 : (show & STRICT) != 0)) {
 		fputs(help, stderr);
 		return EXIT_USAGE;
 	}

@@ -21,11 +21,23 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* Who made this socket listen, says the kernel: root (setup, for every system of root's) or this user
+ * himself. Whoever else it is, what he answers is not the system's. */
+static int peer_check(int fd)
+{
+	struct ucred peer;
+	socklen_t bytes = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) != 0)
+		return -errno;
+	return peer.uid == 0 || peer.uid == geteuid() ? 0 : -EBADE;
+}
+
 int control_connect(const char *path)
 {
 	const struct timeval patience = { .tv_sec = CONTROL_CONNECT_S };
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd;
+	int fd, error;
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
@@ -34,19 +46,15 @@ int control_connect(const char *path)
 	if (fd < 0)
 		return -errno;
 	/* With a full backlog connect() waits for the daemon, and so does send(): not for ever. */
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) != 0) {
-		int error = -errno;
-
-		close(fd);
-		return error;
-	}
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
-		int error = errno == EAGAIN ? -ETIMEDOUT : -errno;
-
-		close(fd);
-		return error;
-	}
-	return fd;
+	error = setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) != 0 ? -errno : 0;
+	if (error == 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0)
+		error = errno == EAGAIN ? -ETIMEDOUT : -errno;
+	if (error == 0)
+		error = peer_check(fd);
+	if (error == 0)
+		return fd;
+	close(fd);
+	return error;
 }
 
 static int request_send(int fd, const json_t *request)

@@ -55,7 +55,7 @@ enum control_right { CONTROL_READ = 1, CONTROL_ACT = 2 };
 /**
  * control_connect() - reach a system's daemon
  * Return: a descriptor, or a negative errno (-ECONNREFUSED: nobody there, -ETIMEDOUT: a daemon
- * that hangs; its backlog is full).
+ * that hangs, its backlog is full; -EBADE: neither root nor this user made the socket listen).
  */
 int control_connect(const char *path);
 

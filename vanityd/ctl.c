@@ -177,6 +177,13 @@ static int connect_failed(const char *system, int error)
 			system);
 		return EXIT_DENIED;
 	}
+	if (error == -EBADE) {
+		fprintf(stderr,
+			"vanityctl: denied: at the socket of %s listens neither root nor you; "
+			"nothing was asked\n",
+			system);
+		return EXIT_DENIED;
+	}
 	if (error == -ETIMEDOUT) {
 		fprintf(stderr, "vanityctl: the daemon of %s does not answer\n", system);
 		return EXIT_TIMEOUT;

@@ -48,24 +48,9 @@ int paths_runtime(const char *system, char *ret_path)
 	return paths_runtime_root(root) == 0 ? path_print(ret_path, "%s/%s", root, system) : -1;
 }
 
-int paths_control(const char *system, char *ret_path)
+/* Of @owner, a real folder, and none of the rights @refused on it for others. */
+static int folder_of(const char *path, uid_t owner, mode_t refused, char *ret_why, size_t room)
 {
-	char run[PATHS_BYTES], other[PATHS_BYTES];
-	struct stat st;
-
-	if (paths_runtime(system, run) != 0 || path_print(ret_path, "%s/control", run) != 0)
-		return -1;
-	if (stat(ret_path, &st) == 0)
-		return 0;
-	if (path_print(other, "/run/vanity/%s/control", system) == 0 && stat(other, &st) == 0)
-		return path_print(ret_path, "%s", other);
-	return -1;
-}
-
-/* Ours, a real folder, and not for others to write (or, but for root's, to look into). */
-static int folder_check(const char *path, char *ret_why, size_t room)
-{
-	mode_t refused = geteuid() == 0 ? S_IWGRP | S_IWOTH : S_IRWXG | S_IRWXO;
 	const char *why = NULL;
 	struct stat st;
 
@@ -73,7 +58,7 @@ static int folder_check(const char *path, char *ret_why, size_t room)
 		why = strerror(errno);
 	else if (!S_ISDIR(st.st_mode))
 		why = "not a folder";
-	else if (st.st_uid != geteuid())
+	else if (st.st_uid != owner)
 		why = "belongs to somebody else";
 	else if ((st.st_mode & refused) != 0)
 		why = "others have rights on it";
@@ -81,6 +66,67 @@ static int folder_check(const char *path, char *ret_why, size_t room)
 		return 0;
 	snprintf(ret_why, room, "%s: %s", path, why);
 	return -1;
+}
+
+/* Ours, and not for others to write (or, but for root's, to look into). */
+static int folder_check(const char *path, char *ret_why, size_t room)
+{
+	return folder_of(path, geteuid(),
+			 geteuid() == 0 ? S_IWGRP | S_IWOTH : S_IRWXG | S_IRWXO, ret_why, room);
+}
+
+/* Of root's systems a client looks at them where root put them, and nobody else can write. */
+static int folder_check_roots(const char *path, char *ret_why, size_t room)
+{
+	return folder_of(path, 0, S_IWGRP | S_IWOTH, ret_why, room);
+}
+
+int paths_root_trusted(int roots, char *ret_path, char *ret_why, size_t room)
+{
+	char base[PATHS_BYTES];
+
+	ret_why[0] = '\0';
+	if (roots)
+		return path_print(ret_path, "%s", PATHS_ROOTS) == 0 && access(ret_path, F_OK) == 0 ?
+			       folder_check_roots(ret_path, ret_why, room) :
+			       -1;
+	if (runtime_base(base) != 0 || paths_runtime_root(ret_path) != 0 ||
+	    access(ret_path, F_OK) != 0)
+		return -1;
+	/* The base, too: who owns it can put another root in its place. */
+	if (geteuid() != 0 && folder_check(base, ret_why, room) != 0)
+		return -1;
+	return folder_check(ret_path, ret_why, room);
+}
+
+/* 1: a socket is there and nobody else can have put it there; 0: none is; -1: see @ret_why. */
+static int control_in(int roots, const char *system, char *ret_path, char *ret_why, size_t room)
+{
+	char root[PATHS_BYTES], folder[PATHS_BYTES];
+	struct stat st;
+
+	if ((roots ? path_print(root, "%s", PATHS_ROOTS) : paths_runtime_root(root)) != 0 ||
+	    path_print(folder, "%s/%s", root, system) != 0 ||
+	    path_print(ret_path, "%s/control", folder) != 0 || lstat(ret_path, &st) != 0)
+		return 0;
+	if (paths_root_trusted(roots, root, ret_why, room) != 0 ||
+	    (roots ? folder_check_roots : folder_check)(folder, ret_why, room) != 0)
+		return -1;
+	return 1;
+}
+
+int paths_control(const char *system, char *ret_path, char *ret_why, size_t room)
+{
+	char own[PATHS_BYTES], roots[PATHS_BYTES], why[PATHS_BYTES + 64] = "";
+	int own_is = control_in(0, system, own, ret_why, room);
+	int roots_is = geteuid() == 0 ? 0 : control_in(1, system, roots, why, sizeof(why));
+
+	if (own_is >= 0)
+		snprintf(ret_why, room, "%s", why);
+	if (own_is > 0 && roots_is > 0)
+		snprintf(ret_why, room, "%s is root's of the same name", roots);
+	(void)path_print(ret_path, "%s", own_is <= 0 && roots_is > 0 ? roots : own);
+	return own_is > 0 || roots_is > 0 ? 0 : own_is < 0 || roots_is < 0 ? PATHS_UNTRUSTED : -1;
 }
 
 static int folder_make(const char *path, char *ret_why, size_t room)

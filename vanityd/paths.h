@@ -12,8 +12,8 @@
  *        .lock/         never removed: a lock file that is unlinked locks nothing
  *          system-SYSTEM  core-N  slot-N  hugepages  setup
  *
- * A runtime root that is not ours alone is refused: whoever owns it could move a running system's
- * socket aside and listen in its place.
+ * A runtime root that is not ours alone is refused, by who starts a system and by who asks one:
+ * whoever owns it could move a running system's socket aside and listen in its place.
  *
  * Who writes: setup makes and removes; keeper and vanityd only hold descriptors.
  */
@@ -23,6 +23,7 @@
 #include <stddef.h>
 
 #define PATHS_BYTES 512u
+#define PATHS_ROOTS "/run/vanity" /* where root's systems are, for clients of other users */
 
 /**
  * paths_runtime_root() - the folder of all systems of this user
@@ -35,11 +36,26 @@ int paths_runtime_root(char *ret_path);
 int paths_runtime(const char *system, char *ret_path);
 
 /**
+ * paths_root_trusted() - a folder of systems that nobody but its owner can have filled
+ * @roots: root's (PATHS_ROOTS), else this user's
+ * @ret_why: words when it is there and not to be trusted, else ""
+ * Return: 0, or -1: not there, or not to be trusted.
+ */
+int paths_root_trusted(int roots, char *ret_path, char *ret_why, size_t room);
+
+/**
  * paths_control() - the control socket a client should try
  * @ret_path: of this user's own system when it exists, else of root's
- * Return: 0 when one exists, -1 when neither does (@ret_path then names the own one).
+ * @ret_why: what was passed over, and why, or that root has one of that name, too; else ""
+ *
+ * Every folder on the way is its owner's alone: a socket that somebody else could have put there is
+ * none. Who answers is looked at besides (control_connect()).
+ *
+ * Return: 0 when one exists, -1 when neither does, PATHS_UNTRUSTED when what exists is not to be
+ * trusted (@ret_path then names the own one).
  */
-int paths_control(const char *system, char *ret_path);
+#define PATHS_UNTRUSTED (-2)
+int paths_control(const char *system, char *ret_path, char *ret_why, size_t room);
 
 /** paths_make_private() - make @path and its parents 0700 (root: 0755), or check that they are.
  * Return: 0, or -1 with words in @ret_why (of @room bytes). */

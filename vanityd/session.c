@@ -367,6 +367,13 @@ int system_stop(const char *system, const char *control, json_t **ret_sums)
 			system);
 		return EXIT_DENIED;
 	}
+	if (error == -EBADE) {
+		fprintf(stderr,
+			"vanityd: denied: at the socket of %s listens neither root nor you; "
+			"nothing was asked\n",
+			system);
+		return EXIT_DENIED;
+	}
 	if (error == 0 && control_exit(answer) == EXIT_DENIED) {
 		fprintf(stderr, "vanityd: %s\n", control_words(answer));
 		json_decref(answer);

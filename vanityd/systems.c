@@ -10,8 +10,8 @@
 
 #include "exit.h"
 
-#define ROOTS_RUNTIME "/run/vanity" /* where root's systems are, for clients of other users */
 #define SYSTEMS_MAX 32u
+#define WHY_BYTES (PATHS_BYTES + 64u)
 
 struct found {
 	char name[SYSTEMS_MAX][VANITY_NAME_MAX + 1];
@@ -56,15 +56,27 @@ static void find_in(struct found *found, const char *root)
 	closedir(dir);
 }
 
+/* Of what lies where another user could have put it not even the names are believed. */
+static void find_all(struct found *found)
+{
+	char root[PATHS_BYTES], why[WHY_BYTES];
+
+	for (int roots = 0; roots <= (geteuid() != 0); roots++) {
+		if (paths_root_trusted(roots, root, why, sizeof(why)) == 0)
+			find_in(found, root);
+		else if (why[0] != '\0')
+			fprintf(stderr, "passed over: %s\n", why);
+	}
+}
+
 int systems_choose(const char *wish, char *ret_system, char *ret_control)
 {
 	struct found found = { .count = 0 };
-	char root[PATHS_BYTES];
+	char why[WHY_BYTES];
+	int result;
 
 	if (wish == NULL) {
-		if (paths_runtime_root(root) == 0)
-			find_in(&found, root);
-		find_in(&found, ROOTS_RUNTIME);
+		find_all(&found);
 		if (found.count == 0) {
 			fprintf(stderr, "no system runs here\n");
 			return EXIT_NOT_RUNNING;
@@ -84,9 +96,19 @@ int systems_choose(const char *wish, char *ret_system, char *ret_control)
 	}
 	if (wish != ret_system)
 		snprintf(ret_system, PATHS_BYTES, "%s", wish);
-	if (paths_control(wish, ret_control) != 0) {
+	result = paths_control(wish, ret_control, why, sizeof(why));
+	if (result == PATHS_UNTRUSTED) {
+		fprintf(stderr,
+			"not trusted: %s\n"
+			"remove it, or set XDG_RUNTIME_DIR to a folder of your own, mode 0700\n",
+			why);
+		return EXIT_DENIED;
+	}
+	if (result != 0) {
 		fprintf(stderr, "system %s does not run\n", wish);
 		return EXIT_NOT_RUNNING;
 	}
+	if (why[0] != '\0')
+		fprintf(stderr, "passed over: %s\n", why);
 	return EXIT_OK;
 }

@@ -12,7 +12,8 @@
  * @wish: a name, or NULL for the only one that runs
  * @ret_system: PATHS_BYTES, its name; may be @wish itself
  * @ret_control: PATHS_BYTES, its control socket
- * Return: EXIT_OK, EXIT_NOT_RUNNING or EXIT_USAGE (several run), said on stderr.
+ * Return: EXIT_OK, EXIT_NOT_RUNNING, EXIT_USAGE (several run) or EXIT_DENIED (another user could have
+ * put it there), said on stderr; so is what was passed over.
  */
 int systems_choose(const char *wish, char *ret_system, char *ret_control);
 

@@ -39,6 +39,17 @@ int getsockopt(int fd, int level, int name, void *restrict value, socklen_t *res
 	return 0;
 }
 
+/* What a client learns of the other end is left as it is: this process. */
+static int client_connect(const char *path)
+{
+	int faked = peer_faked, fd;
+
+	peer_faked = 0;
+	fd = control_connect(path);
+	peer_faked = faked;
+	return fd;
+}
+
 struct world {
 	char folder[64], path[96];
 	int listen_fd;
@@ -112,7 +123,7 @@ static int world_free(void **state)
 
 static int client_new(struct world *w, const char *text, size_t bytes)
 {
-	int fd = control_connect(w->path);
+	int fd = client_connect(w->path);
 
 	assert_true(fd >= 0);
 	assert_int_equal(send(fd, text, bytes, MSG_NOSIGNAL), (ssize_t)bytes);
@@ -155,7 +166,7 @@ static void those_who_may_only_look_leave_room_for_those_who_act(void **state)
 	peer_faked = 1;
 	for (uint32_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
 		peer = (struct ucred){ .uid = 12345 + i / 4, .gid = 12345 };
-		assert_true((fd[i] = control_connect(w->path)) >= 0);
+		assert_true((fd[i] = client_connect(w->path)) >= 0);
 		control_serve(w->control, NOW);
 	}
 	for (uint32_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
@@ -171,6 +182,21 @@ static void those_who_may_only_look_leave_room_for_those_who_act(void **state)
 	for (uint32_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
 		close(fd[i]);
 	close(operator);
+}
+
+static void a_client_asks_nobody_but_root_and_himself(void **state)
+{
+	struct world *w = *state;
+	int fd;
+
+	peer_faked = 1;
+	peer = (struct ucred){ .uid = geteuid() + 1 };
+	assert_int_equal(control_connect(w->path), -EBADE);
+	peer.uid = 0;
+	fd = control_connect(w->path);
+	peer_faked = 0;
+	assert_true(fd >= 0);
+	close(fd);
 }
 
 /* The peer of a test has no groups; as one in group vanity it may look. */
@@ -396,6 +422,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_WORLD(one_line_gets_one_answer),
 		WITH_WORLD(those_who_may_only_look_leave_room_for_those_who_act),
+		WITH_WORLD(a_client_asks_nobody_but_root_and_himself),
 		WITH_WORLD(one_who_looks_leaves_places_for_others_who_look),
 		WITH_WORLD(one_who_looks_has_so_many_requests_a_second),
 		WITH_WORLD(a_flood_of_refusals_is_a_number_in_the_log),

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -101,11 +102,111 @@ static int answer_wait(int fd, int stop_fd, int64_t deadline_ms)
 	}
 }
 
+/* --- what a daemon said --------------------------------------------------------------------- */
+
+void control_plain(char *ret, size_t room, const char *text)
+{
+	size_t n = 0;
+
+	for (; *text != '\0' && n + 5 <= room; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c >= 0x20 && c < 0x7f)
+			ret[n++] = (char)c;
+		else
+			n += (size_t)snprintf(ret + n, 5, "\\x%02x", c);
+	}
+	ret[n] = '\0';
+}
+
+/* In memory of the caller's, each byte up to four. */
+static char *plain_new(const char *text)
+{
+	size_t room = 4 * strlen(text) + 5;
+	char *plain = malloc(room);
+
+	if (plain != NULL)
+		control_plain(plain, room, text);
+	return plain;
+}
+
+static json_t *plain_document(const json_t *from, unsigned depth);
+
+static json_t *plain_object(const json_t *from, unsigned depth)
+{
+	json_t *object = json_object(), *value;
+	const char *key;
+	int error = 0;
+
+	json_object_foreach((json_t *)from, key, value)
+	{
+		char *plain = plain_new(key);
+
+		error |= plain == NULL ||
+			 json_object_set_new(object, plain, plain_document(value, depth + 1)) != 0;
+		free(plain);
+	}
+	if (error) {
+		json_decref(object);
+		return NULL;
+	}
+	return object;
+}
+
+static json_t *plain_array(const json_t *from, unsigned depth)
+{
+	json_t *array = json_array();
+	int error = 0;
+
+	for (size_t i = 0; i < json_array_size(from); i++)
+		error |= json_array_append_new(
+			array, plain_document(json_array_get(from, i), depth + 1));
+	if (error) {
+		json_decref(array);
+		return NULL;
+	}
+	return array;
+}
+
+/* A copy whose keys and texts are plain. NULL: deeper than any answer, or no memory. */
+static json_t *plain_document(const json_t *from, unsigned depth)
+{
+	json_t *text;
+	char *plain;
+
+	if (depth > CONTROL_ANSWER_DEPTH)
+		return NULL;
+	if (json_is_object(from))
+		return plain_object(from, depth);
+	if (json_is_array(from))
+		return plain_array(from, depth);
+	if (!json_is_string(from))
+		return json_incref((json_t *)from);
+	plain = plain_new(json_string_value(from));
+	text = json_string(plain);
+	free(plain);
+	return text;
+}
+
+/* Every answer passes here, so that no printing has to think of it. */
+static int answer_take(const char *text, size_t bytes, json_t **ret_answer)
+{
+	json_t *said = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, NULL), *answer;
+
+	if (said == NULL)
+		return -ECONNRESET;
+	answer = json_is_object(said) ? plain_document(said, 0) : NULL;
+	json_decref(said);
+	if (answer == NULL)
+		return -EBADMSG;
+	*ret_answer = answer;
+	return 0;
+}
+
 int control_ask(int fd, const json_t *request, int stop_fd, int timeout_ms, json_t **ret_answer)
 {
 	int64_t deadline = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
 	size_t room = 65536, bytes = 0;
-	json_t *answer;
 	char *text, *more;
 	int error;
 
@@ -142,12 +243,7 @@ int control_ask(int fd, const json_t *request, int stop_fd, int timeout_ms, json
 		if (text[bytes - 1] == '\n')
 			break;
 	}
-	answer = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, NULL);
-	error = -ECONNRESET;
-	if (answer != NULL) {
-		*ret_answer = answer;
-		error = 0;
-	}
+	error = answer_take(text, bytes, ret_answer);
 out:
 	free(text);
 	return error;
@@ -156,8 +252,10 @@ out:
 int control_exit(const json_t *answer)
 {
 	const json_t *value = json_object_get(answer, "exit");
+	json_int_t code = json_is_integer(value) ? json_integer_value(value) : EXIT_FAILED;
 
-	return json_is_integer(value) ? (int)json_integer_value(value) : EXIT_FAILED;
+	return (code >= EXIT_OK && code <= EXIT_DEGRADED) || code == EXIT_ROLLED_BACK ? (int)code :
+											EXIT_FAILED;
 }
 
 const char *control_words(const json_t *answer)

@@ -38,6 +38,7 @@
 
 #define CONTROL_REQUEST_MAX 4096u
 #define CONTROL_ANSWER_MAX (16u << 20)
+#define CONTROL_ANSWER_DEPTH 16u
 #define CONTROL_CLIENTS_MAX 16u
 /* Places for those who may not act: they never keep an operator out. */
 #define CONTROL_CLIENTS_READ 12u
@@ -65,14 +66,21 @@ int control_connect(const char *path);
  * @request: borrowed
  * @stop_fd: readable when the caller gives up waiting (a signalfd), or -1
  * @timeout_ms: -1 for ever
- * @ret_answer: the caller's
- * Return: 0, -ETIMEDOUT, -EINTR (stop_fd), -ECONNRESET (the daemon went away), or another errno.
+ * @ret_answer: the caller's; an object. All its texts and keys are plain (control_plain())
+ *
+ * The daemon reads what shards wrote and may have been taken over: what it says is a claim.
+ *
+ * Return: 0, -ETIMEDOUT, -EINTR (stop_fd), -ECONNRESET (the daemon went away, or no JSON), -EBADMSG
+ * (no answer: no object, or deeper than CONTROL_ANSWER_DEPTH), or another errno.
  */
 int control_ask(int fd, const json_t *request, int stop_fd, int timeout_ms, json_t **ret_answer);
 
-/* "exit" of an answer, 1 when it has none; its "words" or "". Borrowed. */
+/* "exit" of an answer, 1 when it has none of exit.h's; its "words" or "". Borrowed. */
 int control_exit(const json_t *answer);
 const char *control_words(const json_t *answer);
+
+/* What any terminal shows as it is: bytes other than printable ASCII become \xNN. Cut to @room. */
+void control_plain(char *ret, size_t room, const char *text);
 
 /* --- the daemon's side --------------------------------------------------------------------- */
 

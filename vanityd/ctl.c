@@ -74,7 +74,8 @@ static int print_log(json_t *result, int json)
 		report_json(stdout, result);
 		return EXIT_OK;
 	}
-	json_array_foreach(json_object_get(result, "lines"), i, line) puts(json_string_value(line));
+	json_array_foreach(json_object_get(result, "lines"), i, line)
+		puts(json_is_string(line) ? json_string_value(line) : "?");
 	return EXIT_OK;
 }
 
@@ -111,10 +112,15 @@ static const struct verb {
 	const char *name;
 	enum argument argument;
 	int (*print)(json_t *result, int json);
+	const char *member; /* what a result must have, and of which type */
+	json_type type;
 } verb_table[] = {
-	{ "status", ARGUMENT_ANY_SHARD, print_status }, { "stats", ARGUMENT_ANY_SHARD, print_stats },
-	{ "log", ARGUMENT_LINES, print_log },		{ "restart", ARGUMENT_SHARD, print_restart },
-	{ "verify", ARGUMENT_NONE, print_verify },	{ "devices", ARGUMENT_NONE, print_devices },
+	{ "status", ARGUMENT_ANY_SHARD, print_status, "channels", JSON_ARRAY },
+	{ "stats", ARGUMENT_ANY_SHARD, print_stats, "shards", JSON_ARRAY },
+	{ "log", ARGUMENT_LINES, print_log, "lines", JSON_ARRAY },
+	{ "restart", ARGUMENT_SHARD, print_restart, "shard", JSON_STRING },
+	{ "verify", ARGUMENT_NONE, print_verify, "differs", JSON_ARRAY },
+	{ "devices", ARGUMENT_NONE, print_devices, "devices", JSON_ARRAY },
 };
 
 /* Of the blueprint, and not in this build. */
@@ -195,11 +201,16 @@ static int connect_failed(const char *system, int error)
 static int answer_print(const struct verb *verb, const json_t *answer, int json)
 {
 	json_t *result = json_object_get(answer, "result");
+	const json_t *member = json_object_get(result, verb->member);
 	int exit_code = control_exit(answer);
 
-	if (exit_code != EXIT_OK || result == NULL) {
+	if (exit_code != EXIT_OK) {
 		fprintf(stderr, "vanityctl: %s\n", control_words(answer));
-		return exit_code != EXIT_OK ? exit_code : EXIT_FAILED;
+		return exit_code;
+	}
+	if (member == NULL || json_typeof(member) != verb->type) {
+		fprintf(stderr, "vanityctl: the daemon's answer is none to %s\n", verb->name);
+		return EXIT_FAILED;
 	}
 	return verb->print(result, json);
 }

@@ -6,11 +6,16 @@
 
 /* --- small tools --------------------------------------------------------------------------- */
 
-const char *report_text(const json_t *object, const char *key)
+static const char *string_text(const json_t *string)
 {
-	const char *text = json_string_value(json_object_get(object, key));
+	const char *text = json_string_value(string);
 
 	return text != NULL ? text : "";
+}
+
+const char *report_text(const json_t *object, const char *key)
+{
+	return string_text(json_object_get(object, key));
 }
 
 long long report_number(const json_t *object, const char *key)
@@ -282,8 +287,8 @@ void report_sums_text(FILE *out, const json_t *sums)
 			report_number(p, "lent"), report_number(p, "total"));
 	}
 	for (size_t i = 0; i < json_array_size(differs); i++)
-		fprintf(out, "%sdiffers: %s%s\n", RED(out),
-			json_string_value(json_array_get(differs, i)), PLAIN(out));
+		fprintf(out, "%sdiffers: %s%s\n", RED(out), string_text(json_array_get(differs, i)),
+			PLAIN(out));
 	fprintf(out, "sums: %s%s%s\n", exact ? GREEN(out) : RED(out), exact ? "exact" : "NOT EXACT",
 		PLAIN(out));
 }

@@ -238,7 +238,7 @@ static int tell_not_ready(struct session *s, int error, const json_t *answer)
 static void log_show(const char *path)
 {
 	FILE *file = fopen(path, "re");
-	char line[LOG_SHOWN][512];
+	char line[LOG_SHOWN][512], plain[4 * sizeof(line[0]) + 5];
 	unsigned count = 0;
 
 	if (file == NULL)
@@ -247,8 +247,11 @@ static void log_show(const char *path)
 		count++;
 	fclose(file);
 	/* The last ones: of many shards the first are those that came up. */
-	for (unsigned i = count > LOG_SHOWN ? count - LOG_SHOWN : 0; i < count; i++)
-		fprintf(stderr, "  %s", line[i % LOG_SHOWN]);
+	for (unsigned i = count > LOG_SHOWN ? count - LOG_SHOWN : 0; i < count; i++) {
+		line[i % LOG_SHOWN][strcspn(line[i % LOG_SHOWN], "\n")] = '\0';
+		control_plain(plain, sizeof(plain), line[i % LOG_SHOWN]);
+		fprintf(stderr, "  %s\n", plain);
+	}
 }
 
 /* Setup; once more with small pages where the machine has no huge ones to spare and the topology

@@ -52,7 +52,7 @@ int verb_stop(int argc, char **argv)
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
 						 { "help", no_argument, NULL, 'h' },
 						 { NULL, 0, NULL, 0 } };
-	char system[PATHS_BYTES] = "", control[PATHS_BYTES];
+	char system[PATHS_BYTES] = "", control[PATHS_BYTES], why[512];
 	int json = 0, option, result = EXIT_OK, exact;
 	json_t *sums = NULL;
 
@@ -76,10 +76,9 @@ int verb_stop(int argc, char **argv)
 	if (result != EXIT_OK)
 		return result;
 	/* No socket, but perhaps what a killed start left behind. */
-	if (system[0] != '\0' && paths_control(system, control) != 0)
+	if (system[0] != '\0' && paths_control(system, control, why, sizeof(why)) == -1)
 		return system_clear(system, 0);
-	if (system[0] == '\0')
-		result = systems_choose(NULL, system, control);
+	result = systems_choose(system[0] != '\0' ? system : NULL, system, control);
 	if (result != EXIT_OK)
 		return result;
 	result = system_stop(system, control, &sums);

@@ -5,6 +5,7 @@
  * topology's rules, which it drops.
  */
 #include "canary.h"
+#include "vectors.h"
 
 #include <stdbool.h>
 
@@ -64,6 +65,7 @@ int vanity_main(struct vanity_shard *self)
 {
 	struct hold *hold = vanity_carry(self);
 	volatile uint64_t on_stack[STACK_WORDS];
+	const uint64_t word = canary_word(CANARY_STATE, 0);
 
 	fill(hold->word, STATE_WORDS);
 	vanity_ready(self);
@@ -71,6 +73,7 @@ int vanity_main(struct vanity_shard *self)
 		uint32_t n = 0;
 
 		fill(on_stack, STACK_WORDS);
+		vectors_fill(&word);
 		for (uint32_t i = 0; vanity_rx_at(self, i) != NULL; i++)
 			n += pass(self, hold, i);
 		if (n == 0)

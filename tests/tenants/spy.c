@@ -10,6 +10,7 @@
  * Each generation first plants words where it is to look, and looks whether it finds them.
  */
 #include "canary.h"
+#include "vectors.h"
 
 #include <elf.h>
 
@@ -18,7 +19,7 @@
 
 #define SPIN_NS 50000u
 #define PAGE_BYTES 4096ull
-#define REGISTER_WORDS (16u + 64u) /* general ones, what fxsave stores */
+#define GENERAL_WORDS 33u /* one more than any ISA has */
 #define STACK_BELOW 65536u
 #define PRIVATE_BYTES 262144u
 #define TURN_BYTES 131072u
@@ -54,8 +55,9 @@ struct found {
 	uint64_t kind[CANARY_KINDS];
 };
 
-/* Filled by spy_start; a processor without one leaves it empty. */
-__attribute__((visibility("hidden"), aligned(64))) uint64_t spy_registers[REGISTER_WORDS];
+/* Filled by spy_start. */
+__attribute__((visibility("hidden"))) uint64_t spy_general[GENERAL_WORDS];
+__attribute__((visibility("hidden"), aligned(64))) uint8_t spy_vectors[VECTORS_BYTES];
 
 /* What was found before there was a cell to count in; pages of it are zero by right. */
 static struct found early[SPY_PLACES];
@@ -104,7 +106,8 @@ static void look_early(const uint64_t *stack)
 	/* Below us, too: pages that come to be by being looked at. */
 	uint64_t from = (uint64_t)(uintptr_t)stack - STACK_BELOW;
 
-	look(spy_registers, sizeof(spy_registers), &early[SPY_REGISTERS]);
+	look(spy_general, sizeof(spy_general), &early[SPY_REGISTERS]);
+	look(spy_vectors, sizeof(spy_vectors), &early[SPY_REGISTERS]);
 	look(early_pages, sizeof(early_pages), &early[SPY_PRIVATE]);
 	look((const void *)(uintptr_t)from, stack_top(stack) - from, &early[SPY_STACK]);
 }
@@ -117,8 +120,10 @@ static void plant_early(const uint64_t *stack)
 	*below = canary_word(CANARY_PLANTED, 1);
 	word = canary_word(CANARY_PLANTED, 2);
 	memcpy(early_pages + 1001, &word, sizeof(word));
-	spy_registers[70] = canary_word(CANARY_PLANTED, 3);
-	early_planted = 3;
+	spy_general[GENERAL_WORDS - 1] = canary_word(CANARY_PLANTED, 3);
+	word = canary_word(CANARY_PLANTED, 4);
+	early_planted = 3 + vectors_fill(&word);
+	vectors_save(spy_vectors);
 	look_early(stack);
 	*below = 0;
 }
@@ -137,7 +142,10 @@ static void tell_early(struct vanity_shard *self)
 {
 	for (uint32_t i = 0; i < SPY_PLACES; i++) {
 		vanity_count(self, SPY_FOREIGN + i, foreign(&early[i]));
-		vanity_count(self, SPY_PLANTED_FOUND, early[i].kind[CANARY_PLANTED] != 0);
+		/* Of registers each one; elsewhere the compiler may have made copies. */
+		vanity_count(self, SPY_PLANTED_FOUND,
+			     i == SPY_REGISTERS ? early[i].kind[CANARY_PLANTED]
+						: early[i].kind[CANARY_PLANTED] != 0);
 		vanity_count(self, SPY_BYTES_AT_ENTRY, early[i].bytes);
 	}
 	vanity_count(self, SPY_PLANTED, early_planted);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -77,25 +78,45 @@ static void bounds_affinity(struct setup *s)
 		memcpy(set, all, sizeof(all));
 }
 
+/* What its start code maps: each region it is bound to and the bind block itself. Not a region
+ * that is somebody else's, or its limit would be the whole system's memory. */
+static int bounds_mapped(struct setup *s, uint32_t shard, uint64_t *ret_bytes)
+{
+	const struct bind_machine machine = { .hz = 1 };
+	uint32_t room = plan_bind_bytes(s->plan, shard);
+	struct bind *bind = calloc(1, room);
+
+	if (bind == NULL || plan_bind(s->plan, shard, &machine, bind, room) == 0) {
+		free(bind);
+		return setup_fail(s, 1, "", "no memory for a bind block");
+	}
+	*ret_bytes = room;
+	for (uint32_t i = 0; i < bind->region_count; i++) {
+		const struct bind_region *r = &bind_regions(bind)[i];
+
+		/* With its guard, and room to align a huge page. */
+		*ret_bytes += r->bytes + 2ull * r->page_bytes;
+	}
+	free(bind);
+	return 0;
+}
+
 static int bounds_limits(struct setup *s, uint32_t shard)
 {
 	const struct plan *plan = s->plan;
 	const struct plan_shard *p = &plan->shard[shard];
-	uint64_t data, address;
+	uint64_t data, address, mapped = 0;
 	struct rlimit locked;
-	struct stat image;
+	struct stat image, config;
 
 	if (fstat(keeper_fd_shard(plan, shard) + KEEPER_SHARD_IMAGE, &image) != 0)
 		return setup_fail(s, 1, "", "image of %s: %s", p->name, strerror(errno));
-	data = address = p->memory_bytes + (uint64_t)image.st_size + SLACK_BYTES;
-	/* Whatever it may map: each region, its guard, and room to align a huge page. */
-	for (uint32_t i = 0; i < plan->region_count; i++) {
-		const struct plan_region *r = &plan->region[i];
-		int own = r->a == shard || r->b == shard || r->kind == PLAN_REGION_POOL ||
-			  r->kind == PLAN_REGION_BELL;
-
-		address += own ? r->bytes + 2ull * r->page_bytes : 0;
-	}
+	if (fstat(keeper_fd_shard(plan, shard) + KEEPER_SHARD_CONFIG, &config) != 0)
+		return setup_fail(s, 1, "", "config of %s: %s", p->name, strerror(errno));
+	if (bounds_mapped(s, shard, &mapped) != 0)
+		return -1;
+	data = p->memory_bytes + (uint64_t)image.st_size + SLACK_BYTES;
+	address = data + (uint64_t)config.st_size + mapped;
 	for (uint32_t i = 0; i < p->grant_count; i++) {
 		const struct plan_device *d = &plan->device[p->grant[i]];
 		int fd = keeper_fd_device(plan, p->grant[i]);

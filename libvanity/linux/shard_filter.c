@@ -25,6 +25,13 @@
 #define TESTS_MAX 6u
 #define MESSAGE_DO_NOT_WAIT 0x40u /* MSG_DONTWAIT; linux/socket.h does not export it */
 
+/* What start.c and device.c map with. */
+#define MAPPED_RIGHTS (uint32_t)(PROT_READ | PROT_WRITE)
+#define MAPPED_SHARED (uint32_t)(MAP_SHARED | MAP_FIXED | MAP_POPULATE)
+#define MAPPED_PRIVATE                                                                             \
+	(uint32_t)(MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_POPULATE | MAP_LOCKED |           \
+		   MAP_NORESERVE)
+
 /* A test of one argument. All tests of a row must hold; a call may have several rows, one of which
  * must. */
 enum test_kind {
@@ -155,7 +162,8 @@ static void table_steady(struct table *t, const struct filter_facts *facts)
 	uint32_t polled = table_devices(t, facts, TAPS | kind_bit(VANITY_GRANT_XDP), NO_CALL, ANY);
 
 	/* As many descriptors as it has, so that no list of a thousand is walked in the kernel; no
-	 * mask, so that no fault signal can be blocked while it runs. */
+	 * mask: it needs none. (A forged frame of rt_sigreturn can block signals: then the kernel ends
+	 * it at its next fault, without last words.) */
 	ADD(ppoll, sleeping[polled],
 	    polled == 0 ? "sleeping on the own bell, with a deadline"
 			: "sleeping on the own bell and on devices, with a deadline",
@@ -176,12 +184,17 @@ static void table_steady(struct table *t, const struct filter_facts *facts)
 static void table_start(struct table *t, const struct filter_facts *facts)
 {
 	table_steady(t, facts);
-	/* No instruction is ever made writable or writable memory executable. */
-	ADD(mmap, "prot without PROT_EXEC",
-	    "mapping regions, config, private memory, and the rings of devices",
-	    TESTS(clear(2, PROT_EXEC)));
-	ADD(mprotect, "prot without PROT_EXEC", "taking write access from relocated tables",
-	    TESTS(clear(2, PROT_EXEC)));
+	/* No instruction is ever made writable or writable memory executable. And no memory that the
+	 * limits do not count: not shared without a file, none that grows as a stack does, no huge
+	 * pages but those of a region. */
+	ADD(mmap, "shared: MAP_FIXED, MAP_POPULATE; prot without PROT_EXEC",
+	    "mapping regions, and the rings of devices",
+	    TESTS(clear(2, ~MAPPED_RIGHTS), clear(3, ~MAPPED_SHARED)));
+	ADD(mmap, "private: those, MAP_ANONYMOUS, MAP_LOCKED, MAP_NORESERVE; prot without PROT_EXEC",
+	    "private memory, config, what is known of devices",
+	    TESTS(clear(2, ~MAPPED_RIGHTS), clear(3, ~MAPPED_PRIVATE)));
+	ADD(mprotect, "prot = PROT_READ", "taking write access from relocated tables",
+	    TESTS(low(2, PROT_READ, PROT_READ)));
 	ADD(madvise, "populate only", "pre-faulting the image: a running shard faults no page in",
 	    TESTS(low(2, ADVISE_POPULATE_READ, ADVISE_POPULATE_WRITE)));
 	ADD(lseek, "", "lengths of the bind block, of the config and of what is known of devices",

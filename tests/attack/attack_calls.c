@@ -294,12 +294,6 @@ static bool attack_userfaultfd(struct attacker *a)
 
 /* --- resources ----------------------------------------------------------------------------- */
 
-static bool attack_memory_eater(struct attacker *a)
-{
-	return attack_call(a, CALL_6(__NR_mmap, NULL, 16ull << 30, PROT_READ | PROT_WRITE,
-				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
-}
-
 static bool attack_descriptor_eater(struct attacker *a)
 {
 	long n = 0;
@@ -345,7 +339,6 @@ const struct attack attack_calls[] = {
 	{ "io_uring", attack_io_uring },
 	{ "bpf", attack_bpf },
 	{ "userfaultfd", attack_userfaultfd },
-	{ "eat_memory", attack_memory_eater },
 	{ "eat_descriptors", attack_descriptor_eater },
 	{ "eat_files", attack_file_eater },
 	{ NULL, NULL },

@@ -152,6 +152,45 @@ static bool attack_execute(struct attacker *a)
 				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 }
 
+/* --- more than was planned ----------------------------------------------------------------- */
+
+#define MUCH (16ull << 20) /* of a shard with a MiB */
+
+static bool map_much(struct attacker *a, long rights, long flags)
+{
+	return attack_call(a, CALL_6(__NR_mmap, NULL, MUCH, rights, flags, -1, 0));
+}
+
+/* Half of what the victim has besides: no shard's limit counts what is another's to map. */
+static bool attack_eat_memory(struct attacker *a)
+{
+	return map_much(a, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+}
+
+/* Addresses alone. They can be made memory in place (MAP_FIXED), which RLIMIT_DATA does not see. */
+static bool attack_eat_addresses(struct attacker *a)
+{
+	return map_much(a, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+}
+
+/* What the kernel counts as stack, as shared, and as huge pages is no data. */
+static bool attack_eat_stack(struct attacker *a)
+{
+	return map_much(a, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN);
+}
+
+static bool attack_eat_shared(struct attacker *a)
+{
+	return map_much(a, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS);
+}
+
+/* Mapped is reserved: then nobody else can have it. */
+static bool attack_eat_huge(struct attacker *a)
+{
+	return attack_call(a, CALL_6(__NR_mmap, NULL, 2ull << 20, PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0));
+}
+
 /* --- the search ---------------------------------------------------------------------------- */
 
 /* Both filters let it ring a neighbour: the kernel says EFAULT where the word to add would be. */
@@ -236,5 +275,8 @@ const struct attack attack_memory[] = {
 	{ "rewrite", attack_rewrite },       { "remove", attack_remove },
 	{ "remove_own", attack_remove_own }, { "execute", attack_execute },
 	{ "search", attack_search },         { "touch", attack_touch },
-	{ "store", attack_store },           { NULL, NULL },
+	{ "store", attack_store },           { "eat_memory", attack_eat_memory },
+	{ "eat_addresses", attack_eat_addresses },
+	{ "eat_stack", attack_eat_stack },   { "eat_shared", attack_eat_shared },
+	{ "eat_huge", attack_eat_huge },     { NULL, NULL },
 };

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include <linux/mman.h>
 #include <linux/seccomp.h>
 
 #include "core/bind.h"
@@ -225,12 +226,41 @@ static void the_largest_filters_fit(void **state)
 static void nothing_becomes_executable_while_it_starts(void **state)
 {
 	(void)state;
-	assert_true(PASSES(FILTER_START, __NR_mmap, 0, 4096, 3));
-	assert_false(PASSES(FILTER_START, __NR_mmap, 0, 4096, 5));
+	assert_true(PASSES(FILTER_START, __NR_mmap, 0, 4096, 3, MAP_PRIVATE));
+	assert_false(PASSES(FILTER_START, __NR_mmap, 0, 4096, 5, MAP_PRIVATE));
+	assert_false(PASSES(FILTER_START, __NR_mmap, 0, 4096, 5, MAP_SHARED));
 	assert_true(PASSES(FILTER_START, __NR_mprotect, 0, 4096, 1));
+	assert_false(PASSES(FILTER_START, __NR_mprotect, 0, 4096, 0));
+	assert_false(PASSES(FILTER_START, __NR_mprotect, 0, 4096, 3));
 	assert_false(PASSES(FILTER_START, __NR_mprotect, 0, 4096, 7));
 	assert_true(PASSES(FILTER_START, __NR_madvise, 0, 4096, 22));
 	assert_false(PASSES(FILTER_START, __NR_madvise, 0, 4096, 9)); /* MADV_REMOVE */
+}
+
+/* libvanity/linux/start.c and device.c have these; every other flag by itself is refused. */
+static void only_memory_that_the_limits_count_is_mapped(void **state)
+{
+	static const uint32_t needed[] = {
+		MAP_PRIVATE | MAP_POPULATE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_POPULATE | MAP_LOCKED,
+		MAP_SHARED | MAP_FIXED | MAP_POPULATE,
+	};
+
+	(void)state;
+	for (uint32_t i = 0; i < 4; i++) {
+		assert_true(PASSES(FILTER_START, __NR_mmap, 0, 4096, 3, needed[i]));
+		assert_false(PASSES(FILTER_STEADY, __NR_mmap, 0, 4096, 3, needed[i]));
+		for (uint32_t bit = 0; bit < 32; bit++) {
+			uint32_t flag = 1u << bit;
+			int known = (flag & (needed[1] | needed[2])) != 0;
+
+			if ((needed[i] & MAP_SHARED) != 0)
+				known = (flag & needed[3]) != 0;
+			assert_int_equal(PASSES(FILTER_START, __NR_mmap, 0, 4096, 3, needed[i] | flag),
+					 known);
+		}
+	}
 }
 
 static void only_the_image_is_executed_and_only_filters_are_added(void **state)
@@ -336,6 +366,7 @@ int main(void)
 		cmocka_unit_test(a_shard_without_devices_has_none_of_their_calls),
 		cmocka_unit_test(the_largest_filters_fit),
 		cmocka_unit_test(nothing_becomes_executable_while_it_starts),
+		cmocka_unit_test(only_memory_that_the_limits_count_is_mapped),
 		cmocka_unit_test(only_the_image_is_executed_and_only_filters_are_added),
 		cmocka_unit_test(a_running_shard_has_five_calls),
 		cmocka_unit_test(another_machines_calls_do_not_pass),

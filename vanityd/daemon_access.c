@@ -6,7 +6,8 @@
  * puts beside them what it gave the process. What a shard says of itself plays no part in them:
  *
  *      maps         each region once, by its file, with its length and right; the rings of its
- *                   devices; its image; nothing else of any file, device or socket
+ *                   devices; its image; nothing else of any file, device or socket; memory of
+ *                   no file as much as is planned
  *      descriptors  exactly the planned ones, the very same open files
  *      namespaces   those made for it, nobody else's, not the host's
  *      identity     its own uid, no groups, no capability in any set, no_new_privs
@@ -60,6 +61,7 @@ struct judge {
 	uint8_t rings[VANITY_GRANTS_MAX]; /* a bit for each ring of a device that is mapped */
 	uint32_t steady; /* it had said ready when the facts were asked for */
 	uint32_t uid, has_uid, pinned;
+	uint64_t memory_bytes, anonymous_bytes; /* of no file: planned, and mapped with any right */
 	uint64_t cores[CORE_WORDS];
 };
 
@@ -214,6 +216,8 @@ static void planned_line(struct judge *j, const char *line)
 	if (strncmp(line, "uid ", 4) == 0) {
 		j->uid = (uint32_t)strtoul(line + 4, NULL, 10);
 		j->has_uid = 1;
+	} else if (strncmp(line, "memory ", 7) == 0) {
+		j->memory_bytes = strtoull(line + 7, NULL, 10);
 	} else if (strncmp(line, "core ", 5) == 0) {
 		unsigned long core = strtoul(line + 5, NULL, 10) % (64 * CORE_WORDS);
 
@@ -398,6 +402,9 @@ static void maps_line(struct judge *j, const char *line)
 		deviates(j, FAULT, "memory", "never writable and executable", "%s %.60s", m.rights,
 			 m.path);
 	if (inode == 0) {
+		/* The kernel's own pages are not its memory; guards and what is reserved are none. */
+		if (memcmp(m.rights, "---", 3) != 0 && strncmp(m.path, "[v", 2) != 0)
+			j->anonymous_bytes += m.bytes;
 		if (m.rights[2] == 'x' && strcmp(m.path, "[vdso]") != 0 &&
 		    strcmp(m.path, "[vsyscall]") != 0)
 			deviates(j, FAULT, "executable memory", "its image's alone", "%s %.60s",
@@ -433,6 +440,11 @@ static void judge_maps(struct judge *j)
 		region_words(j, i, thing, expected);
 		deviates(j, FAULT, thing, expected, "none");
 	}
+	snprintf(expected, sizeof(expected), "at most %llu bytes of no file",
+		 (unsigned long long)j->memory_bytes);
+	if (j->anonymous_bytes > j->memory_bytes)
+		deviates(j, FAULT, "memory", expected, "%llu bytes",
+			 (unsigned long long)j->anonymous_bytes);
 	for (uint32_t i = 0; i < j->bind->grant_count; i++) {
 		if (grant[i].kind != VANITY_GRANT_XDP || j->rings[i] == (1u << VANITY_RINGS) - 1)
 			continue;

@@ -7,8 +7,9 @@
  *      == status     /proc/PID/status whole: Uid, Cap*, NoNewPrivs, Seccomp, Seccomp_filters,
  *                    Cpus_allowed_list, NSpid, ...
  *      == keeper     the same of the keeper, from whom it inherited what is not its own
- *      == planned    numbers, a line each: "uid N" where it has one of its own, "cores WORD..."
- *                    where it is pinned and shares cores, "core N" where it has its own
+ *      == planned    numbers, a line each: "memory N" bytes of no file, "uid N" where it has one of
+ *                    its own, "cores WORD..." where it is pinned and shares cores, "core N" where
+ *                    it has its own
  *      == files      what the plan gives it, "NUMBER MAJOR MINOR INODE" by its number as a
  *                    descriptor at the start (core/bind.h), the image last
  *      == ns         a line a namespace: "KIND ITS PLANNED KEEPERS"
@@ -188,9 +189,9 @@ static int planned(const struct keeper *k, uint32_t shard, int to)
 {
 	const struct plan_shard *p = &k->plan->shard[shard];
 	uint64_t uid = k->hand->shard_uid + shard, core = p->core;
-	int error = 0;
+	int error = say_numbers(to, "memory", &k->hand->limit[shard].data_bytes, 1);
 
-	if ((k->inactive >> SETUP_INACTIVE_OWN_UID & 1) == 0)
+	if (error == 0 && (k->inactive >> SETUP_INACTIVE_OWN_UID & 1) == 0)
 		error = say_numbers(to, "uid", &uid, 1);
 	if (error != 0 || (k->inactive >> SETUP_INACTIVE_PINNING & 1) != 0)
 		return error;

@@ -151,8 +151,8 @@ static long writable_and_executable(void)
 	return map_anonymous(PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE);
 }
 
-/* The first mapping of a region with these rights. */
-static unsigned long region_at(const char *rights, unsigned long *ret_bytes)
+/* The first mapping of a region with these rights, of so many bytes at least. */
+static unsigned long region_at(const char *rights, unsigned long least, unsigned long *ret_bytes)
 {
 	char path[64], line[256], has[8];
 	unsigned long from, to, at = 0;
@@ -162,7 +162,8 @@ static unsigned long region_at(const char *rights, unsigned long *ret_bytes)
 	f = fopen(path, "r");
 	while (f != NULL && at == 0 && fgets(line, sizeof(line), f) != NULL)
 		if (strstr(line, "/memfd:region-") != NULL &&
-		    sscanf(line, "%lx-%lx %7s", &from, &to, has) == 3 && strcmp(has, rights) == 0) {
+		    sscanf(line, "%lx-%lx %7s", &from, &to, has) == 3 && strcmp(has, rights) == 0 &&
+		    to - from >= least) {
 			at = from;
 			*ret_bytes = to - from;
 		}
@@ -173,21 +174,32 @@ static unsigned long region_at(const char *rights, unsigned long *ret_bytes)
 
 static long region_with_another_right(void)
 {
-	unsigned long bytes = 0, at = region_at("rw-s", &bytes);
+	unsigned long bytes = 0, at = region_at("rw-s", 0, &bytes);
 
 	return CALL(SYS_mprotect, at, bytes, PROT_READ, 0);
 }
 
 static long region_not_mapped(void)
 {
-	unsigned long bytes = 0, at = region_at("r--s", &bytes);
+	unsigned long bytes = 0, at = region_at("r--s", 0, &bytes);
 
 	return CALL(SYS_munmap, at, bytes, 0, 0);
 }
 
+/* As many addresses as before, so no limit is in the way: much memory that is only its own. */
+static long memory_in_place_of_a_region(void)
+{
+	unsigned long bytes = 0, at = region_at("r--s", 4 << 20, &bytes);
+
+	if (at == 0)
+		return -1;
+	return CALL(SYS_mmap, at, bytes, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED) == (long)at ? 0 : -1;
+}
+
 static long region_mapped_twice(void)
 {
-	unsigned long bytes = 0, at = region_at("r--s", &bytes);
+	unsigned long bytes = 0, at = region_at("r--s", 0, &bytes);
 
 	/* A size of 0 leaves the old mapping where it is (mremap(2)). */
 	return CALL(SYS_mremap, at, 0, 4096, MREMAP_MAYMOVE) > 0 ? 0 : -1;
@@ -262,6 +274,7 @@ static const struct planted {
 	{ "writable and executable memory", writable_and_executable, 0, "memory", "rwxp" },
 	{ "a region with another right", region_with_another_right, 0, "mapping of ", "r--s" },
 	{ "a region that is not mapped", region_not_mapped, 0, "mapping of ", "none" },
+	{ "more memory than planned", memory_in_place_of_a_region, 0, "memory", " bytes" },
 	{ "a region mapped twice", region_mapped_twice, 0, "mapping of ", "besides" },
 	{ "a descriptor more", a_descriptor_more, 0, "descriptor 0", "eventfd" },
 	{ "another's bell for its own", anothers_bell, 0, "descriptor 4", "another, anon_inode:[eventfd]" },

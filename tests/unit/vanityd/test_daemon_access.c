@@ -188,7 +188,7 @@ static int rig_make(void **state)
 	     "NoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t3\nCpus_allowed_list:\t0-1\n",
 	     UID, UID, UID, UID, UID, UID, UID, UID);
 	line("== keeper\nUid:\t0\t0\t0\t0\nCapBnd:\tff\nSeccomp_filters:\t1\n");
-	line("== planned\nuid %u\ncores 3 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n", UID);
+	line("== planned\nmemory 4194304\nuid %u\ncores 3 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n", UID);
 	files_of(bind);
 	line("== ns\nnet net:[11] net:[11] net:[1]\nipc ipc:[12] ipc:[12] ipc:[2]\n"
 	     "uts uts:[13] uts:[13] uts:[3]\ncgroup cgroup:[14] cgroup:[14] cgroup:[4]\n"
@@ -288,6 +288,25 @@ static void a_descriptor_too_many_or_too_few_deviates(void **state)
 	/* Planned at the start and closed since: it has no business there either. */
 	refused("\n4 = ", "\n3 = /memfd:bind (deleted)\n4 = ", "descriptor 3: expected none");
 	refused("\n9 ? /var/tmp/out.pcapng", "", "descriptor 9: expected device out, found none");
+}
+
+static void more_memory_without_a_file_than_planned_deviates(void **state)
+{
+	static const char page[] = "7e0000000000-7e0000001000 rw-p", more[] = "memory: expected at most 4194304";
+
+	(void)state;
+	refused(page, "7e0000000000-7e0000400000 rw-p", more);
+	/* Made read-only it is memory still. */
+	refused(page, "7e0000000000-7e0000400000 r--p", more);
+	/* As much with what else there is; the stack counts, guards and the kernel's pages do not. */
+	rig_make(NULL);
+	change(page, "7e0000000000-7e00003ff000 rw-p");
+	assert_int_equal(judged(), 0);
+	rig_make(NULL);
+	change("7e0000001000-7e0000002000 ---p", "7e0000001000-7e0040002000 ---p");
+	assert_int_equal(judged(), 0);
+	/* A keeper that says nothing of memory has planned none. */
+	refused("memory 4194304\n", "", "memory: expected at most 0");
 }
 
 static void memory_that_is_not_planned_deviates(void **state)
@@ -419,6 +438,7 @@ int main(void)
 		cmocka_unit_test(a_ring_elsewhere_longer_or_missing_deviates),
 		cmocka_unit_test(a_descriptor_that_is_another_file_deviates),
 		cmocka_unit_test(a_descriptor_too_many_or_too_few_deviates),
+		cmocka_unit_test_setup(more_memory_without_a_file_than_planned_deviates, rig_make),
 		cmocka_unit_test(memory_that_is_not_planned_deviates),
 		cmocka_unit_test(executable_memory_is_the_images_alone),
 		cmocka_unit_test(an_identity_that_is_not_its_own_deviates),

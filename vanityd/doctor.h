@@ -78,7 +78,7 @@ struct doctor_finding {
 
 /* What --fix would write. */
 struct doctor_change {
-	char path[DOCTOR_LIST_BYTES]; /* with ROOT */
+	char path[DOCTOR_LIST_BYTES]; /* without ROOT */
 	char text[DOCTOR_MASK_BYTES];
 };
 
@@ -109,7 +109,7 @@ struct doctor {
 		wanted; /* wanted: of the plan's shards, else all but the first */
 	struct doctor_ability can[CAN_COUNT];
 	struct doctor_finding finding[DOCTOR_FINDINGS_MAX];
-	uint32_t change_count, changes_more;
+	uint32_t change_count, changes_more, changes_long; /* more than there is room for; too long */
 	struct doctor_change *change; /* DOCTOR_CHANGES_MAX */
 };
 
@@ -135,7 +135,6 @@ int doctor_exit(const struct doctor *d);
 void doctor_boot(const struct doctor *d, char *ret, size_t room);
 
 /* doctor_fix.c. @ret_changed: files written. Return: an exit code, failures said on stderr. */
-int doctor_folder(const struct doctor *d, char ret_path[PATHS_BYTES]);
 int doctor_fix(struct doctor *d, uint32_t *ret_changed);
 int doctor_undo(struct doctor *d);
 

@@ -25,13 +25,14 @@
 #define LOCK_MS 2000u
 #define FAILURES_SAID 4u
 
-int doctor_folder(const struct doctor *d, char ret_path[PATHS_BYTES])
+/* Without ROOT. */
+static int doctor_folder(const struct doctor *d, char ret_path[PATHS_BYTES])
 {
 	char root[PATHS_BYTES];
 	int n;
 
 	if (!d->live)
-		n = snprintf(ret_path, PATHS_BYTES, "%s/run/vanity/.doctor", d->root);
+		n = snprintf(ret_path, PATHS_BYTES, "/run/vanity/.doctor");
 	else if (paths_runtime_root(root) == 0)
 		n = snprintf(ret_path, PATHS_BYTES, "%.*s/.doctor", (int)PATHS_BYTES - 16, root);
 	else
@@ -41,32 +42,55 @@ int doctor_folder(const struct doctor *d, char ret_path[PATHS_BYTES])
 
 static int complain(const char *what, const char *why)
 {
+	const char *remedy = setup_remedy(why[0] != '\0' ? why : what);
+
 	fprintf(stderr, "vanityd doctor: %s%s%s\n", what, why[0] != '\0' ? ": " : "", why);
+	if (remedy[0] != '\0')
+		fprintf(stderr, "                %s\n", remedy);
 	return EXIT_FAILED;
 }
 
-/* In a copy of a machine all below its root is the caller's. */
+/* In a copy of a machine all below its root is the caller's, and nothing else is. */
 static int folder_make(const struct doctor *d, const char *path, char *ret_why, size_t room)
 {
-	char part[PATHS_BYTES];
+	char part[PATHS_BYTES], *name;
+	int parent, made = 0;
 
 	if (d->live)
 		return paths_make_private(path, ret_why, room);
 	snprintf(part, sizeof(part), "%s", path);
-	for (char *at = part + strlen(d->root) + 1; (at = strchr(at, '/')) != NULL; at++) {
-		*at = '\0';
-		if (mkdir(part, 0755) != 0 && errno != EEXIST)
-			break;
-		*at = '/';
+	for (char *at = part + 1; made == 0 && at != NULL;) {
+		char *end = strchr(at, '/');
+
+		if (end != NULL)
+			*end = '\0';
+		name = strrchr(part, '/');
+		*name = '\0';
+		parent = setup_root_open(d->root, part[0] != '\0' ? part : "/", O_PATH | O_DIRECTORY, 0);
+		*name = '/';
+		made = parent >= 0 && (mkdirat(parent, name + 1, 0755) == 0 || errno == EEXIST) ? 0 : -1;
+		if (made != 0)
+			snprintf(ret_why, room, "%s%.256s: %s", d->root, part, strerror(errno));
+		if (parent >= 0)
+			close(parent);
+		if (end != NULL)
+			*end = '/';
+		at = end != NULL ? end + 1 : NULL;
 	}
-	if (mkdir(path, 0755) == 0 || errno == EEXIST)
-		return 0;
-	snprintf(ret_why, room, "%.256s: %s", path, strerror(errno));
-	return -1;
+	return made;
+}
+
+static int folder_there(const struct doctor *d, const char *path)
+{
+	int fd = setup_root_open(d->root, path, O_PATH | O_NOFOLLOW, 0);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
 }
 
 /* Return: a descriptor to append to; -1, said. */
-static int journal_open(const char *folder)
+static int journal_open(const struct doctor *d, const char *folder)
 {
 	static const char head[] = SETUP_JOURNAL_HEAD;
 	char path[PATHS_BYTES + 16], text[sizeof(head)] = "";
@@ -74,7 +98,7 @@ static int journal_open(const char *folder)
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/" SETUP_JOURNAL, folder);
-	fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = setup_root_open(d->root, path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0600);
 	if (fd >= 0)
 		n = pread(fd, text, sizeof(head) - 1, 0);
 	if (n >= 0 && n < (ssize_t)sizeof(head) - 1 && strncmp(text, head, (size_t)n) == 0) {
@@ -94,22 +118,26 @@ static int journal_open(const char *folder)
 	return -1;
 }
 
+static int is_root(const struct doctor *d, const char *what)
+{
+	char words[96];
+
+	if (!d->live || geteuid() == 0)
+		return EXIT_OK;
+	snprintf(words, sizeof(words), "%s changes the machine: it takes root", what);
+	complain(words, "");
+	return EXIT_DENIED;
+}
+
 /*
  * A system that owns cores has moved others away from them, and will put back what it found. What
  * one writes down as it was would be what the other has made of it.
  * Return: EXIT_OK; else said.
  */
-static int permitted(const struct doctor *d, const char *what)
+static int permitted(const char *what)
 {
 	char name[16], words[96];
 
-	if (!d->live)
-		return EXIT_OK;
-	if (geteuid() != 0) {
-		snprintf(words, sizeof(words), "%s changes the machine: it takes root", what);
-		complain(words, "");
-		return EXIT_DENIED;
-	}
 	for (uint32_t i = 0; i < DOCTOR_CORES_MAX; i++) {
 		snprintf(name, sizeof(name), "%u", i);
 		if (!look_lock_held("core", name))
@@ -121,24 +149,51 @@ static int permitted(const struct doctor *d, const char *what)
 	return EXIT_OK;
 }
 
-/* Only one doctor at a time. Return: a descriptor; -1, said; -2 where there is nothing to lock. */
-static int lock_take(const struct doctor *d)
+/*
+ * One doctor at a time, and no system that takes cores of its own meanwhile: a start has locked them
+ * before it takes the lock of all cores, under which it turns what we turn. Huge pages' lock comes
+ * before that one, as in a start.
+ */
+struct locks {
+	int doctor, huge, cores; /* -1: not held */
+};
+
+static void locks_drop(struct locks *l)
+{
+	if (l->cores >= 0)
+		close(l->cores);
+	if (l->huge >= 0)
+		close(l->huge);
+	if (l->doctor >= 0)
+		close(l->doctor);
+	l->doctor = l->huge = l->cores = -1;
+}
+
+/* Return: EXIT_OK; else said, and none is held. */
+static int locks_take(const struct doctor *d, const char *what, int huge, struct locks *ret_locks)
 {
 	char why[256] = "";
-	int folder, fd;
+	int folder, result = EXIT_FAILED;
 
+	*ret_locks = (struct locks){ -1, -1, -1 };
 	if (!d->live)
-		return -2;
+		return EXIT_OK;
 	folder = setup_lock_folder(why, sizeof(why));
-	if (folder < 0) {
+	if (folder < 0)
+		return complain(why, "");
+	ret_locks->doctor = setup_lock_take(folder, "doctor", "machine", LOCK_MS);
+	if (ret_locks->doctor < 0) {
+		complain("another one is at work", strerror(-ret_locks->doctor));
+	} else if ((huge && (ret_locks->huge = setup_huge_lock(why, sizeof(why))) < 0) ||
+		   (ret_locks->cores = setup_cores_lock(folder, LOCK_MS, why, sizeof(why))) < 0) {
 		complain(why, "");
-		return -1;
+	} else {
+		result = permitted(what);
 	}
-	fd = setup_lock_take(folder, "doctor", "machine", LOCK_MS);
 	close(folder);
-	if (fd < 0)
-		complain("another one is at work", strerror(-fd));
-	return fd < 0 ? -1 : fd;
+	if (result != EXIT_OK)
+		locks_drop(ret_locks);
+	return result;
 }
 
 /* The pages that the plan lacks, by setup's own hand. Return: 0, 1 when there were all, -1 said. */
@@ -171,79 +226,101 @@ static int huge_reserve(const struct doctor *d, const char *folder, int journal_
 	return error != 0 ? -1 : before.st_size == after.st_size;
 }
 
-static int changes_make(struct doctor *d, const char *folder, uint32_t *ret_changed)
+/* Those of a device's queues and of one core cannot be moved, on any machine. */
+static int is_immovable(const struct doctor_change *c, int result)
 {
-	uint32_t failed = 0;
-	int journal = journal_open(folder), result;
+	return strncmp(c->path, "/proc/irq/", strlen("/proc/irq/")) == 0 &&
+	       (result == -EPERM || result == -EIO);
+}
+
+static int files_write(const struct doctor *d, int journal, uint32_t *ret_changed)
+{
+	uint32_t failed = 0, immovable = 0;
 	char why[512] = "";
+	int result;
+
+	for (uint32_t i = 0; i < d->change_count; i++) {
+		result = setup_file_change(journal, d->root, d->change[i].path, d->change[i].text,
+					   why, sizeof(why));
+		*ret_changed += result == 0;
+		if (result < 0 && is_immovable(&d->change[i], result)) {
+			if (immovable++ < FAILURES_SAID)
+				fprintf(stderr, "vanityd doctor: note: stays where it is: %s\n", why);
+		} else if (result < 0 && failed++ < FAILURES_SAID) {
+			complain("not changed", why);
+		}
+	}
+	if (immovable > FAILURES_SAID)
+		fprintf(stderr, "vanityd doctor: note: and %u more\n", immovable - FAILURES_SAID);
+	if (failed > FAILURES_SAID)
+		fprintf(stderr, "vanityd doctor: and %u more\n", failed - FAILURES_SAID);
+	return failed == 0;
+}
+
+static int changes_make(struct doctor *d, const char *folder, struct locks *locks,
+			uint32_t *ret_changed)
+{
+	int journal = journal_open(d, folder), result = 1, done;
 
 	if (journal < 0)
 		return EXIT_FAILED;
-	for (uint32_t i = 0; i < d->change_count; i++) {
-		result = setup_file_change(journal, d->change[i].path, d->change[i].text, why,
-					   sizeof(why));
-		*ret_changed += result == 0;
-		/* Interrupts of a device's queues and of one core cannot be moved: that is no
-		 * failure. */
-		if (result < 0 && failed++ < FAILURES_SAID)
-			complain("not changed", why);
-	}
-	if (failed > FAILURES_SAID)
-		fprintf(stderr, "vanityd doctor: and %u more\n", failed - FAILURES_SAID);
-	if (d->live && d->plan != NULL) {
+	done = files_write(d, journal, ret_changed);
+	if (locks->cores >= 0)
+		close(locks->cores);
+	locks->cores = -1;
+	if (d->live && d->plan != NULL)
 		result = huge_reserve(d, folder, journal);
-		*ret_changed += result == 0;
-		failed += result < 0;
-	}
+	*ret_changed += result == 0;
 	close(journal);
-	return failed != 0 && *ret_changed == 0 ? EXIT_FAILED : EXIT_OK;
+	return (done && result >= 0) || *ret_changed != 0 ? EXIT_OK : EXIT_FAILED;
 }
 
 int doctor_fix(struct doctor *d, uint32_t *ret_changed)
 {
 	char folder[PATHS_BYTES], why[512] = "";
-	int lock, result, fresh;
+	int result = is_root(d, "--fix"), fresh;
+	struct locks locks;
 
 	*ret_changed = 0;
-	result = permitted(d, "--fix");
 	if (result != EXIT_OK)
 		return result;
-	if (d->change_count == 0 && (d->plan == NULL || !d->live))
-		return EXIT_OK;
 	if (doctor_folder(d, folder) != 0)
 		return complain("the runtime folder's name is too long", "");
-	lock = lock_take(d);
-	if (lock == -1)
-		return EXIT_FAILED;
-	fresh = access(folder, F_OK) != 0;
-	result = folder_make(d, folder, why, sizeof(why)) == 0
-			 ? changes_make(d, folder, ret_changed)
-			 : complain(why, "");
+	result = locks_take(d, "--fix", 0, &locks);
+	if (result != EXIT_OK)
+		return result;
+	if (d->change_count == 0 && (d->plan == NULL || !d->live)) {
+		locks_drop(&locks);
+		return EXIT_OK;
+	}
+	fresh = !folder_there(d, folder);
+	result = folder_make(d, folder, why, sizeof(why)) == 0 ?
+			 changes_make(d, folder, &locks, ret_changed) :
+			 complain(why, "");
 	/* Nothing done, now or earlier: nothing to undo one day. */
-	if (fresh && *ret_changed == 0 && setup_undo(folder, why, sizeof(why)) != 0)
+	if (fresh && *ret_changed == 0 && setup_undo_held(d->root, folder, -1, why, sizeof(why)) != 0)
 		complain(why, "");
-	if (lock >= 0)
-		close(lock);
+	locks_drop(&locks);
 	return result;
 }
 
 int doctor_undo(struct doctor *d)
 {
 	char folder[PATHS_BYTES], why[512] = "";
-	int lock, result = permitted(d, "--undo");
+	int result = is_root(d, "--undo");
+	struct locks locks;
 
 	if (result != EXIT_OK)
 		return result;
 	if (doctor_folder(d, folder) != 0)
 		return complain("the runtime folder's name is too long", "");
-	lock = lock_take(d);
-	if (lock == -1)
-		return EXIT_FAILED;
-	if (access(folder, F_OK) != 0)
+	result = locks_take(d, "--undo", 1, &locks);
+	if (result != EXIT_OK)
+		return result;
+	if (!folder_there(d, folder))
 		fprintf(stderr, "vanityd doctor: nothing to undo\n");
-	else if (setup_undo(folder, why, sizeof(why)) != 0)
+	else if (setup_undo_held(d->root, folder, locks.huge, why, sizeof(why)) != 0)
 		result = complain(why, "");
-	if (lock >= 0)
-		close(lock);
+	locks_drop(&locks);
 	return result;
 }

@@ -12,6 +12,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "setup_private.h"
+
 /* --- sets of cores ------------------------------------------------------------------------- */
 
 int cores_has(const struct doctor_cores *cores, uint32_t core)
@@ -133,14 +135,11 @@ const char *cores_mask(const struct doctor_cores *cores, char *ret, size_t room)
 
 int look_text(const struct doctor *d, const char *path, char ret[DOCTOR_FILE_BYTES])
 {
-	char whole[PATHS_BYTES];
 	ssize_t n = -1;
 	int fd, error;
 
 	ret[0] = '\0';
-	if (snprintf(whole, sizeof(whole), "%s%s", d->root, path) >= (int)sizeof(whole))
-		return -ENAMETOOLONG;
-	fd = open(whole, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	fd = setup_root_open(d->root, path, O_RDONLY | O_NONBLOCK, 0);
 	if (fd >= 0)
 		n = read(fd, ret, DOCTOR_FILE_BYTES - 1);
 	error = errno;
@@ -171,25 +170,25 @@ long look_number(const struct doctor *d, const char *path, long otherwise)
 
 int look_is_there(const struct doctor *d, const char *path)
 {
-	char whole[PATHS_BYTES];
+	int fd = setup_root_open(d->root, path, O_PATH, 0);
 
-	return snprintf(whole, sizeof(whole), "%s%s", d->root, path) < (int)sizeof(whole) &&
-	       access(whole, F_OK) == 0;
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
 }
 
 int look_folder(const struct doctor *d, const char *path,
 		void (*each)(struct doctor *d, const char *name, void *context), void *context)
 {
-	char whole[PATHS_BYTES];
+	int fd = setup_root_open(d->root, path, O_RDONLY | O_DIRECTORY, 0), count = 0;
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 	const struct dirent *entry;
-	int count = 0;
-	DIR *dir;
 
-	if (snprintf(whole, sizeof(whole), "%s%s", d->root, path) >= (int)sizeof(whole))
+	if (dir == NULL) {
+		if (fd >= 0)
+			close(fd);
 		return -1;
-	dir = opendir(whole);
-	if (dir == NULL)
-		return -1;
+	}
 	while ((entry = readdir(dir)) != NULL) {
 		if (entry->d_name[0] == '.')
 			continue;
@@ -263,9 +262,9 @@ void look_change(struct doctor *d, struct doctor_finding *f, const char *path, c
 	}
 	c = &d->change[d->change_count];
 	if (strstr(text, "...") != NULL || /* a list cut short says something else */
-	    snprintf(c->path, sizeof(c->path), "%s%s", d->root, path) >= (int)sizeof(c->path) ||
+	    snprintf(c->path, sizeof(c->path), "%s", path) >= (int)sizeof(c->path) ||
 	    snprintf(c->text, sizeof(c->text), "%s", text) >= (int)sizeof(c->text)) {
-		d->changes_more++;
+		d->changes_long++;
 		return;
 	}
 	if (f->change_count == 0)

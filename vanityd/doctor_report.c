@@ -80,6 +80,9 @@ void doctor_print(FILE *out, const struct doctor *d, const char *file)
 	if (d->changes_more != 0)
 		fprintf(out, "%u more changes than --fix makes at once: run it again\n",
 			d->changes_more);
+	if (d->changes_long != 0)
+		fprintf(out, "%u changes are too long for --fix: make them by hand\n",
+			d->changes_long);
 	print_can(out, d);
 	if (d->plan == NULL)
 		return;

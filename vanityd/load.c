@@ -47,6 +47,17 @@ static int open_strict(int folder, const char *path)
 	return (int)syscall(SYS_openat2, folder, path, &how, sizeof(how));
 }
 
+/* A pipe is opened without waiting for a writer: one that has none is empty. What it is read for is
+ * waited for. */
+static int open_patient(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	if (fd >= 0)
+		(void)fcntl(fd, F_SETFL, O_RDONLY);
+	return fd;
+}
+
 /* The folder of the root file, and what follows it in @path. */
 static int open_include(const struct loader *l, const char *path)
 {
@@ -131,7 +142,7 @@ static const char *loader_read(void *context, const char *path, char *text, uint
 	if (root && strcmp(l->root, "-") == 0)
 		return read_all(STDIN_FILENO, text, room, ret_bytes);
 	if (!strict)
-		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		fd = open_patient(path);
 	else
 		fd = root ? open_strict(AT_FDCWD, path) : open_include(l, path);
 	if (fd < 0 && strict && errno == ELOOP)

@@ -375,7 +375,7 @@ int setup_start(const struct plan *plan, const struct setup_options *options,
 	/* Undone under the lock, which the next line gives up. A journal is there only if the folder
 	 * was ours to make. */
 	if (error != 0 && s.journal_fd >= 0)
-		setup_undo_held(ret_result->run, s.hugepages_fd, why, sizeof(why));
+		setup_undo_held("", ret_result->run, s.hugepages_fd, why, sizeof(why));
 	setup_close(&s);
 	return ret_result->exit_code;
 }

@@ -48,7 +48,7 @@ static int isolated_at_boot(const struct machine *m, const struct core_set *own)
 	return core_set_empty(&left);
 }
 
-static int lock_cores(int folder, unsigned patience_ms, char *ret_why, size_t room)
+int setup_cores_lock(int folder, unsigned patience_ms, char *ret_why, size_t room)
 {
 	int fd = setup_lock_take(folder, "cores", "machine", patience_ms);
 
@@ -137,7 +137,7 @@ int setup_cores(struct setup *s)
 	run = realpath(s->result->run, NULL);
 	if (run == NULL)
 		return setup_fail(s, 4, "", "%s: %s", s->result->run, strerror(errno));
-	lock = lock_cores(s->lock_fd, LOCK_MS, why, sizeof(why));
+	lock = setup_cores_lock(s->lock_fd, LOCK_MS, why, sizeof(why));
 	if (lock < 0) {
 		free(run);
 		return setup_fail(s, 4, "try again", "%s", why);
@@ -157,7 +157,7 @@ static int release(const char *run, char *ret_why, size_t room)
 
 	if (folder < 0)
 		return 1;
-	lock = lock_cores(folder, UNDO_LOCK_MS, ret_why, room);
+	lock = setup_cores_lock(folder, UNDO_LOCK_MS, ret_why, room);
 	(void)cgroup_find(&m, why, sizeof(why));
 	if (lock >= 0)
 		error = ledger_change(&m, folder, run, NULL, 0, NULL, ret_why, room);

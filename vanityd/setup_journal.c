@@ -71,8 +71,10 @@ static int outdated(char *const line[], uint32_t at, uint32_t count)
 	return 0;
 }
 
-/* The lines of @text, which it cuts up. Those of huge pages only under their lock; -1 without. */
-static int replay_lines(char *text, const char *run, int lock, char *ret_why, size_t room)
+/* The lines of @text, which it cuts up. Those of huge pages only under their lock; -1 without. A copy has
+ * files alone: of all else there is only one, this machine's. */
+static int replay_lines(char *text, const char *root, const char *run, int lock, char *ret_why,
+			size_t room)
 {
 	char *line[LINES_MAX], *end, *real = realpath(run, NULL);
 	uint32_t count = 0;
@@ -84,7 +86,9 @@ static int replay_lines(char *text, const char *run, int lock, char *ret_why, si
 			line[count++] = at;
 	}
 	for (uint32_t i = count; i > 0; i--) {
-		error |= setup_file_undo(line[i - 1], ret_why, room);
+		error |= setup_file_undo(root, line[i - 1], ret_why, room);
+		if (root[0] != '\0')
+			continue;
 		error |= setup_cores_undo(line[i - 1], real != NULL ? real : run, ret_why, room);
 		if (lock >= 0 && !outdated(line, i - 1, count))
 			error |= setup_huge_undo(lock, real != NULL ? real : run, line[i - 1],
@@ -99,8 +103,8 @@ static int replay_lines(char *text, const char *run, int lock, char *ret_why, si
  * Return: 0 or 1 as setup_undo(), and whether the folder is one of ours: what else lies in it was
  * made after the journal's first line. Without that line there is at most a torn journal in it.
  */
-static int replay(int folder, const char *run, int hugepages_fd, int *ret_ours, char *ret_why,
-		  size_t room)
+static int replay(int folder, const char *root, const char *run, int hugepages_fd, int *ret_ours,
+		  char *ret_why, size_t room)
 {
 	static char text[SETUP_JOURNAL_BYTES_MAX + 1];
 	const size_t head = strlen(SETUP_JOURNAL_HEAD);
@@ -115,8 +119,8 @@ static int replay(int folder, const char *run, int hugepages_fd, int *ret_ours, 
 		unlinkat(folder, SETUP_JOURNAL, 0);
 	if (!*ret_ours)
 		return 0;
-	if (strstr(text, "\nhugepages") == NULL)
-		return replay_lines(text, run, -1, ret_why, room);
+	if (root[0] != '\0' || strstr(text, "\nhugepages") == NULL)
+		return replay_lines(text, root, run, -1, ret_why, room);
 	if (lock < 0)
 		lock = setup_huge_lock(ret_why, room);
 	if (lock < 0)
@@ -125,7 +129,7 @@ static int replay(int folder, const char *run, int hugepages_fd, int *ret_ours, 
 	error = setup_huge_settle(lock, ret_why, room);
 	if (error == 0)
 		error = journal_read(folder, text, ret_why, room) == -1 ||
-			replay_lines(text, run, lock, ret_why, room) != 0;
+			replay_lines(text, root, run, lock, ret_why, room) != 0;
 	if (lock != hugepages_fd)
 		close(lock);
 	return error;
@@ -149,38 +153,63 @@ static void remove_files(int folder)
 	closedir(dir);
 }
 
-int setup_undo_held(const char *run, int hugepages_fd, char *ret_why, size_t room)
+/* The folder above @run; @ret_name points to the rest. -1 and errno. */
+static int parent_open(const char *root, const char *run, const char **ret_name)
 {
-	int folder = open(run, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), error, ours;
+	const char *slash = strrchr(run, '/');
+	char parent[PATHS_BYTES];
+
+	*ret_name = slash != NULL ? slash + 1 : run;
+	if (slash == NULL || (size_t)(slash - run) >= sizeof(parent)) {
+		errno = EINVAL;
+		return -1;
+	}
+	memcpy(parent, run, (size_t)(slash - run));
+	parent[slash - run] = '\0';
+	return setup_root_open(root, parent[0] != '\0' ? parent : "/", O_PATH | O_DIRECTORY, 0);
+}
+
+int setup_undo_held(const char *root, const char *run, int hugepages_fd, char *ret_why, size_t room)
+{
+	const char *name;
+	int parent = parent_open(root, run, &name), folder = -1, error, ours;
 	struct stat st;
 
 	ret_why[0] = '\0';
-	if (folder < 0 && errno == ENOENT)
-		return 0;
-	if (folder < 0 || fstat(folder, &st) != 0 || st.st_uid != geteuid()) {
-		snprintf(ret_why, room, "%s: %s", run, folder < 0 ? strerror(errno) : "not ours");
-		if (folder >= 0)
-			close(folder);
-		return 1;
+	if (parent >= 0)
+		folder = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (folder < 0 && errno == ENOENT) {
+		error = 0;
+		goto out;
 	}
-	error = replay(folder, run, hugepages_fd, &ours, ret_why, room);
+	if (folder < 0 || fstat(folder, &st) != 0 || st.st_uid != geteuid()) {
+		snprintf(ret_why, room, "%s%s: %s", root, run,
+			 folder < 0 ? strerror(errno) : "not ours");
+		error = 1;
+		goto out;
+	}
+	error = replay(folder, root, run, hugepages_fd, &ours, ret_why, room);
 	if (error == 0 && ours) {
 		remove_files(folder);
 		unlinkat(folder, SETUP_JOURNAL, 0);
 	}
 	/* What could not be undone stays written down, for the next try. */
-	if (error == 0 && rmdir(run) != 0 && errno != ENOENT) {
-		snprintf(ret_why, room, "%s: %s", run,
+	if (error == 0 && unlinkat(parent, name, AT_REMOVEDIR) != 0 && errno != ENOENT) {
+		snprintf(ret_why, room, "%s%s: %s", root, run,
 			 ours ? strerror(errno) : "has no journal of ours, and files of somebody");
 		error = 1;
 	}
-	close(folder);
+out:
+	if (folder >= 0)
+		close(folder);
+	if (parent >= 0)
+		close(parent);
 	return error;
 }
 
 int setup_undo(const char *run, char *ret_why, size_t room)
 {
-	int error = setup_undo_held(run, -1, ret_why, room);
+	int error = setup_undo_held("", run, -1, ret_why, room);
 
 	return setup_cores_settle(ret_why, room) != 0 || error;
 }

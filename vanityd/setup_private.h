@@ -61,19 +61,22 @@ int setup_huge_undo(int lock_fd, const char *run, const char *line, char *ret_wh
 
 /*
  * setup_file.c: small files of the kernel (affinities, governors), written with the journal.
- * setup_file_change() returns 0 written; 1 it says so already, nothing was done; -1 and why: then
+ * setup_file_change() returns 0 written; 1 it says so already, nothing was done; -errno and why: then
  * it is as it was, or the undo makes it so. @journal_fd is opened O_APPEND and has its first line.
- * setup_file_undo() takes any line; 0, or 1 and why.
+ * setup_file_undo() takes any line; 0, or 1 and why. @root: "", or the folder of a copy of a machine,
+ * which nothing leads out of. setup_root_open() opens so, always O_CLOEXEC.
  */
-int setup_file_change(int journal_fd, const char *path, const char *text, char *ret_why,
-		      size_t room);
-int setup_file_undo(const char *line, char *ret_why, size_t room);
+int setup_file_change(int journal_fd, const char *root, const char *path, const char *text,
+		      char *ret_why, size_t room);
+int setup_file_undo(const char *root, const char *line, char *ret_why, size_t room);
+int setup_root_open(const char *root, const char *path, int flags, mode_t mode);
 
 /* setup_cores.c: cores of their own, and others sent away. An undo takes any line; 0, or 1 and why.
  * setup_cores_settle() mends what is left in the ledger of all, from where it can be reached. */
 int setup_cores(struct setup *s);
 int setup_cores_undo(const char *line, const char *run, char *ret_why, size_t room);
 int setup_cores_settle(char *ret_why, size_t room);
+int setup_cores_lock(int folder, unsigned patience_ms, char *ret_why, size_t room); /* or -1 */
 void setup_cores_of_others(const struct setup *s, uint64_t ret[KEEPER_CORES_MAX / 64]);
 
 /* setup_parts.c: images, configs, bells, bind blocks, sockets */
@@ -90,8 +93,10 @@ int setup_log(struct setup *s);
 
 /* setup_journal.c */
 int setup_journal_write(struct setup *s, const char *line);
-/* setup_undo() by a holder of the lock of the huge pages; -1: not held, taken when needed. */
-int setup_undo_held(const char *run, int hugepages_fd, char *ret_why, size_t room);
+/* setup_undo() of one folder alone. @root: "", or that of a copy of a machine, with @run in it: then files
+ * of the copy are written back, and nothing else is. @hugepages_fd: the lock of the huge pages; -1: not held,
+ * taken when needed. */
+int setup_undo_held(const char *root, const char *run, int hugepages_fd, char *ret_why, size_t room);
 
 /* setup_bounds.c: limits, cores and the Landlock ruleset of the keeper's children */
 int setup_bounds(struct setup *s);

@@ -81,17 +81,17 @@ static int boot_print(struct doctor *d)
 static int examine(struct doctor *d, const struct wish *wish)
 {
 	const struct doctor fresh = *d;
-	int result = EXIT_OK, printed;
+	int result = EXIT_OK, fixed = EXIT_OK;
 	uint32_t changed;
 
 	if (wish->fix) {
 		d->spin_ms = 0;
 		if (doctor_examine(d) != 0)
 			return EXIT_FAILED;
-		result = doctor_fix(d, &changed);
+		fixed = doctor_fix(d, &changed);
 		doctor_free(d);
-		if (result != EXIT_OK)
-			return result;
+		if (fixed != EXIT_OK && fixed != EXIT_FAILED)
+			return fixed;
 		fprintf(stderr, "vanityd doctor: %u change%s made%s\n", changed,
 			changed == 1 ? "" : "s",
 			changed != 0 ? "; `vanityd doctor --undo` takes them back" : "");
@@ -99,12 +99,11 @@ static int examine(struct doctor *d, const struct wish *wish)
 	}
 	if (doctor_examine(d) != 0)
 		return EXIT_FAILED;
-	printed = EXIT_OK;
 	if (wish->json)
-		printed = doctor_print_json(stdout, d, wish->file);
+		result = doctor_print_json(stdout, d, wish->file);
 	else
 		doctor_print(stdout, d, wish->file);
-	result = printed != EXIT_OK ? printed : doctor_exit(d);
+	result = result != EXIT_OK ? result : fixed != EXIT_OK ? fixed : doctor_exit(d);
 	doctor_free(d);
 	return result;
 }
@@ -127,12 +126,18 @@ static int run(const struct wish *wish)
 	*d = (struct doctor){
 		.root = root, .live = root[0] == '\0', .plan = plan, .spin_ms = SPIN_MS
 	};
-	if (wish->undo)
+	if (!d->live && (!look_is_there(d, "/proc") || !look_is_there(d, "/sys"))) {
+		fprintf(stderr, "vanityd doctor: %s has no proc and sys: it is no copy of a machine\n",
+			root);
+		result = EXIT_USAGE;
+	} else if (wish->undo) {
 		result = doctor_undo(d);
-	else if (wish->boot)
-		d->spin_ms = 0, result = boot_print(d);
-	else
+	} else if (wish->boot) {
+		d->spin_ms = 0;
+		result = boot_print(d);
+	} else {
 		result = examine(d, wish);
+	}
 	free(d);
 	free(plan);
 	return result;

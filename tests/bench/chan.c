@@ -7,13 +7,11 @@
  * discarded, counted and made again. At the end those rows that have fewer runs than asked for in
  * the class most runs were in get more, up to a bound. Figures of different classes never meet.
  */
-#include <errno.h>
 #include <getopt.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "chan.h"
 
@@ -228,19 +226,6 @@ static int rows_run(const struct options *o, struct chan_run *run, struct chan_r
 
 /* --- the command --------------------------------------------------------------------------- */
 
-static int cores_find(int core[2])
-{
-	cpu_set_t set;
-	int found = 0;
-
-	if (sched_getaffinity(0, sizeof(set), &set) != 0)
-		return -1;
-	for (int i = 0; i < CPU_SETSIZE && found < 2; i++)
-		if (CPU_ISSET((size_t)i, &set))
-			core[found++] = i;
-	return found == 2 ? 0 : -1;
-}
-
 static uint32_t number(const char *text, uint32_t most)
 {
 	char *end;
@@ -261,12 +246,9 @@ static int chan_all(struct options *o)
 	struct chan_run run = { .core = { o->core[0], o->core[1] } };
 	uint32_t rows = rows_make(row);
 
-	run.shared = mmap(NULL, sizeof(*run.shared), PROT_READ | PROT_WRITE,
-			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (run.shared == MAP_FAILED) {
-		fprintf(stderr, "vanity-bench chan: shared memory: %s\n", strerror(errno));
+	run.shared = chan_shared_new();
+	if (!run.shared)
 		return 1;
-	}
 	run.cycles_per_ns = chan_cycles_per_ns();
 	for (uint32_t i = 0; i < COUNT_OF(peers); i++)
 		if (peers[i]->lay_out == NULL)
@@ -343,7 +325,7 @@ int bench_chan(int argc, char **argv)
 		return chan_compare(argv[optind], argv[optind + 1]);
 	o.count = o.count ? o.count : o.quick ? COUNT_QUICK : COUNT;
 	o.ms = o.ms ? o.ms : o.quick ? MS_QUICK : MS;
-	if (o.core[0] < 0 && cores_find(o.core) != 0) {
+	if (o.core[0] < 0 && chan_cores(o.core) != 0) {
 		fprintf(stderr, "vanity-bench chan: this process may use one CPU; two polling"
 				" processes need two (taskset -c 0,1, or another machine)\n");
 		return 1;

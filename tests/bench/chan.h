@@ -5,7 +5,8 @@
  *      chan.c          the command line, the list of rows, the order of the runs
  *      chan_run.c      one run: memory, two pinned processes, placement before and after
  *      chan_loop.h     the work both sides do, the same for every design
- *      chan_vanity.c   ours, through vanity.h, in the regions of a plan
+ *      chan_vanity.c   ours, through vanity.h
+ *      chan_system.c   the two shards it runs in, in the regions of a plan
  *      chan_raw.c      what the cache lines allow: one line, two lines, a stream of stores
  *      chan_dpdk.c     rte_ring, by copy and zero-copy   | chan_no_dpdk.c where it is not installed
  *      chan_ck.c       ck_ring                           | chan_no_ck.c   likewise
@@ -25,6 +26,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define CHAN_BATCH_MAX 64u
 #define CHAN_WORDS_MAX 8u
@@ -61,6 +63,9 @@ struct chan_shared {
 	double placement[2]; /* ns, before and after */
 	double value; /* million items a second, or ns */
 	double p50, p99; /* ns of round trips; rates of pieces: half, and 99 of 100, were as fast */
+	/* Of two processes that sleep, by side: calls that slept, and that woke the other. */
+	uint64_t sleeps[2], wakes[2];
+	struct chan_word moment[2], watched; /* see struct chan_run.watch */
 	uint64_t wrong; /* not 0: a word was not what the sender had sent */
 	char words[128]; /* why a side gave up */
 };
@@ -83,6 +88,10 @@ struct chan_run {
 	struct chan_shared *shared;
 	uint32_t memory_count;
 	struct chan_memory memory[CHAN_MEMORIES_MAX];
+	/* Called by the parent right before (0) and right after (1) the role, while both sides wait
+	 * for it without a system call. NULL: nobody waits. */
+	void (*watch)(struct chan_run *run, int moment, const pid_t pid[2]);
+	void *watcher; /* for that */
 	void *plan; /* the design's own, from lay_out(); freed after the run */
 	void *end; /* the design's own, of one side */
 };
@@ -112,6 +121,10 @@ bool chan_stream_possible(const struct chan_design *design);
 /* --- chan_run.c ------------------------------------------------------------------------------ */
 
 double chan_cycles_per_ns(void);
+/* The first two CPUs this process may use. 0, or -1: there are not two. */
+int chan_cores(int ret_core[2]);
+/* One for all runs. NULL with words on stderr. */
+struct chan_shared *chan_shared_new(void);
 
 /* Zeroed memory, in huge pages where there are any. Return: its number in the run, or -1. */
 int chan_memory_new(struct chan_run *run, uint64_t bytes, bool huge);
@@ -159,5 +172,9 @@ uint32_t chan_runs_of(const struct chan_row *row, enum chan_class class);
 
 int chan_compare(const char *a, const char *b);
 int bench_chan(int argc, char **argv);
+
+/* --- notify.c, curve.c ----------------------------------------------------------------------- */
+
+int bench_notify(int argc, char **argv);
 
 #endif

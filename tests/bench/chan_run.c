@@ -46,6 +46,30 @@ double chan_cycles_per_ns(void)
 	return (double)(arch_cycles() - begun) / ns;
 }
 
+int chan_cores(int ret_core[2])
+{
+	cpu_set_t set;
+	int found = 0;
+
+	if (sched_getaffinity(0, sizeof(set), &set) != 0)
+		return -1;
+	for (int i = 0; i < CPU_SETSIZE && found < 2; i++)
+		if (CPU_ISSET((size_t)i, &set))
+			ret_core[found++] = i;
+	return found == 2 ? 0 : -1;
+}
+
+struct chan_shared *chan_shared_new(void)
+{
+	struct chan_shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+					  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (shared != MAP_FAILED)
+		return shared;
+	fprintf(stderr, "vanity-bench: shared memory: %s\n", strerror(errno));
+	return NULL;
+}
+
 /* --- memory -------------------------------------------------------------------------------- */
 
 int chan_memory_new(struct chan_run *run, uint64_t bytes, bool huge)
@@ -103,18 +127,28 @@ enum chan_class chan_class_of(double ns)
 	return ns < CHAN_ONE_CACHE_BELOW_NS ? CHAN_ONE_CACHE : CHAN_APART;
 }
 
-static int by_value(const void *a, const void *b)
+/* Shell's (1959), with Ciura's gaps. The library's qsort may ask for memory, and a shard under its
+ * filter gets none. */
+static void sort(uint32_t *v, uint32_t n)
 {
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	static const uint32_t gaps[] = { 8858, 3937, 1750, 701, 301, 132, 57, 23, 10, 4, 1 };
 
-	return (x > y) - (x < y);
+	for (uint32_t g = 0; g < sizeof(gaps) / sizeof(gaps[0]); g++) {
+		for (uint32_t i = gaps[g]; i < n; i++) {
+			uint32_t at = i, x = v[i];
+
+			for (; at >= gaps[g] && v[at - gaps[g]] > x; at -= gaps[g])
+				v[at] = v[at - gaps[g]];
+			v[at] = x;
+		}
+	}
 }
 
 void chan_ping_result(struct chan_run *run, uint32_t *sample, uint32_t count)
 {
 	double half = 0.5 / run->cycles_per_ns;
 
-	qsort(sample, count, sizeof(sample[0]), by_value);
+	sort(sample, count);
 	run->shared->p50 = (double)sample[count / 2] * half;
 	run->shared->p99 = (double)sample[(uint64_t)count * 99 / 100] * half;
 	run->shared->value = run->shared->p50;
@@ -164,8 +198,40 @@ static double placement(struct chan_run *run, enum chan_side side, uint64_t at)
 			arch_pause();
 		sample[i] = (uint32_t)(arch_cycles() - begun);
 	}
-	qsort(sample, PLACEMENT_ROUNDS, sizeof(sample[0]), by_value);
+	sort(sample, PLACEMENT_ROUNDS);
 	return (double)sample[PLACEMENT_ROUNDS / 2] * 0.5 / run->cycles_per_ns;
+}
+
+/* --- watched by the parent ----------------------------------------------------------------- */
+
+static void moment(struct chan_run *run, enum chan_side side, uint64_t number)
+{
+	if (run->watch == NULL)
+		return;
+	__atomic_store_n(&run->shared->moment[side].word, number + 1, __ATOMIC_RELEASE);
+	while (__atomic_load_n(&run->shared->watched.word, __ATOMIC_ACQUIRE) < number + 1)
+		arch_pause();
+}
+
+/* The parent's part; gives up when a side has ended, which sides_wait() will say. */
+static void moments_watch(struct chan_run *run, const pid_t pid[2])
+{
+	for (uint64_t number = 0; number < 2; number++) {
+		for (int side = 0; side < 2; side++) {
+			uint64_t *word = &run->shared->moment[side].word;
+
+			while (__atomic_load_n(word, __ATOMIC_ACQUIRE) <= number) {
+				siginfo_t ended = { 0 };
+
+				if (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+				    ended.si_pid != 0)
+					return;
+				usleep(200);
+			}
+		}
+		run->watch(run, (int)number, pid);
+		__atomic_store_n(&run->shared->watched.word, number + 1, __ATOMIC_RELEASE);
+	}
 }
 
 /* --- the two processes --------------------------------------------------------------------- */
@@ -192,7 +258,9 @@ static void side_main(struct chan_run *run, enum chan_side side)
 	if (side == CHAN_NEAR)
 		run->shared->placement[0] = ns;
 	meet(run, side, ++barrier);
+	moment(run, side, 0);
 	role(run);
+	moment(run, side, 1);
 	meet(run, side, ++barrier);
 	ns = placement(run, side, 2 * PLACEMENT_ROUNDS);
 	if (side == CHAN_NEAR)
@@ -251,6 +319,8 @@ int chan_run_once(struct chan_run *run)
 			goto close;
 		}
 	}
+	if (run->watch != NULL)
+		moments_watch(run, pid);
 	status = sides_wait(run, pid);
 	if (status == 0 && run->shared->wrong != 0)
 		status = chan_fail(run, "words arrived that were not sent (difference %#llx)",

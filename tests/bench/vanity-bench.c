@@ -8,6 +8,7 @@
  *      vanity-bench steady   what a polling shard asks of the kernel: nothing, counted
  *      vanity-bench net      packets between two interfaces, beside testpmd and the kernel (net.c)
  *      vanity-bench chan     the channel alone, beside other rings and the cache lines (chan.h)
+ *      vanity-bench notify   waking a neighbour that sleeps, beside a bare eventfd (notify.c)
  *
  * Nothing is asserted by wall clock; a figure that cannot be measured here is said to be missing.
  * Every run that is timed is verified, too: sums exact, or the run does not count.
@@ -15,7 +16,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <linux/perf_event.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -23,11 +23,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "calls.h"
 #include "chan.h"
 #include "net.h"
 #include "system.h"
@@ -257,58 +257,6 @@ static int bench_adopt(struct bench *b)
 
 /* --- steady -------------------------------------------------------------------------------- */
 
-/* The tracepoint's number, read in a child that mounts tracefs for itself alone. 0: none. */
-static uint64_t tracepoint_id(void)
-{
-	uint64_t id = 0;
-	int pipe_fd[2];
-	pid_t pid;
-
-	if (pipe(pipe_fd) != 0)
-		return 0;
-	pid = fork();
-	if (pid == 0) {
-		unsigned long long read_id = 0;
-		FILE *f = NULL;
-
-		if (unshare(CLONE_NEWNS) == 0 &&
-		    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-		    mount("tracefs", "/mnt", "tracefs", 0, NULL) == 0)
-			f = fopen("/mnt/events/raw_syscalls/sys_enter/id", "r");
-		if (f && fscanf(f, "%llu", &read_id) == 1)
-			id = read_id;
-		_exit(write(pipe_fd[1], &id, sizeof(id)) == sizeof(id) ? 0 : 1);
-	}
-	close(pipe_fd[1]);
-	if (pid < 0 || read(pipe_fd[0], &id, sizeof(id)) != sizeof(id))
-		id = 0;
-	close(pipe_fd[0]);
-	if (pid > 0)
-		waitpid(pid, NULL, 0);
-	return id;
-}
-
-/* Counts another process's system calls by the tracepoint; -1 where that is not to be had. */
-static int syscall_counter(pid_t pid, uint64_t tracepoint)
-{
-	struct perf_event_attr attr = { .type = PERF_TYPE_TRACEPOINT,
-					.size = sizeof(attr),
-					.config = tracepoint };
-
-	if (tracepoint == 0) {
-		errno = ENODEV;
-		return -1;
-	}
-	return (int)syscall(SYS_perf_event_open, &attr, pid, -1, -1, 0);
-}
-
-static long long counter_read(int fd)
-{
-	uint64_t n = 0;
-
-	return fd >= 0 && read(fd, &n, sizeof(n)) == sizeof(n) ? (long long)n : -1;
-}
-
 struct usage {
 	long long voluntary, involuntary, minor, major;
 };
@@ -427,6 +375,7 @@ static const char usage[] =
 	"  steady    system calls, page faults and switches of polling shards, from outside\n"
 	"  net       packets between two AF_XDP interfaces, in turn with testpmd and the kernel; root\n"
 	"  chan      the channel beside other rings; needs no system: vanity-bench chan --help\n"
+	"  notify    waking who sleeps, beside a bare eventfd: vanity-bench notify --help\n"
 	"\n"
 	"  --count N     repetitions (start 20, restart 500, adopt 20, net 7)\n"
 	"  --ms N        net: how long each figure is measured (300)\n"
@@ -466,6 +415,8 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], "chan") == 0)
 		return bench_chan(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "notify") == 0)
+		return bench_notify(argc - 1, argv + 1);
 	bare_beside(beside, sizeof(beside));
 
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {

@@ -157,7 +157,7 @@ static void change_is(struct rig *r, const struct doctor_finding *f, const char 
 	for (uint32_t i = 0; i < f->change_count; i++) {
 		const struct doctor_change *c = &r->d.change[f->change_first + i];
 
-		if (strcmp(c->path + strlen(r->root), path) != 0)
+		if (strcmp(c->path, path) != 0)
 			continue;
 		if (text == NULL)
 			fail_msg("%s is changed to %s", path, c->text);

@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "topology/parts.h"
@@ -15,15 +17,40 @@
 #include "verb_live.h"
 
 #define VERSION "0.1.0"
+#define STACK_BYTES (1ull << 20)
 
 /*
  * Whoever reads our words may go at any time: that must not end us between a change of the machine and
  * its undo. And what a supervisor ignored is not for us to inherit: we wait for children of ours.
+ * Whoever starts us does not decide by his umask who may reach the system: files are made with the mode
+ * they shall have.
  */
-static void signals_begin(void)
+static void process_begin(void)
 {
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);
+	umask(022);
+}
+
+/*
+ * A shell may have left too little of it. The kernel looks at the limit when the stack grows, so it can
+ * still be raised. Return: EXIT_OK; EXIT_MACHINE, said.
+ */
+static int stack_begin(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_STACK, &limit) != 0 || limit.rlim_cur >= STACK_BYTES)
+		return EXIT_OK;
+	limit.rlim_cur = STACK_BYTES;
+	if (limit.rlim_max < STACK_BYTES) /* root may, in most places */
+		limit.rlim_max = STACK_BYTES;
+	if (setrlimit(RLIMIT_STACK, &limit) == 0)
+		return EXIT_OK;
+	fprintf(stderr, "vanityd: a stack of %llu KiB is needed, the limit is lower\n"
+			"         raise it: ulimit -Hs\n",
+		STACK_BYTES / 1024);
+	return EXIT_MACHINE;
 }
 
 /* Another image of this build: the simulator links every shard, vanityctl no privilege. */
@@ -134,6 +161,8 @@ static int unknown(const char *word)
 
 static int run(int argc, char **argv)
 {
+	int result;
+
 	if (argc < 2) {
 		help(stderr);
 		return EXIT_USAGE;
@@ -154,13 +183,15 @@ static int run(int argc, char **argv)
 			fprintf(stderr, "vanityd: %s is planned and not in this build\n", argv[1]);
 			return EXIT_USAGE;
 		}
-		return verb_table[i].run(argc - 1, argv + 1);
+		/* The keeper's children have the limits it gave them. */
+		result = verb_table[i].words != NULL ? stack_begin() : EXIT_OK;
+		return result != EXIT_OK ? result : verb_table[i].run(argc - 1, argv + 1);
 	}
 	return unknown(argv[1]);
 }
 
 int main(int argc, char **argv)
 {
-	signals_begin();
+	process_begin();
 	return output_end("vanityd", run(argc, argv));
 }

@@ -233,7 +233,11 @@ static int stage_folder(struct setup *s)
 	char why[256];
 
 	if (access(r->run, F_OK) == 0 && setup_undo(r->run, why, sizeof(why)) != 0)
-		return setup_fail(s, 4, "remove it by hand", "leftovers: %s", why);
+		return setup_fail(s, 4,
+				  setup_remedy(why)[0] != '\0' ?
+					  setup_remedy(why) :
+					  "mend that and try again; what is to be put back stands in its journal",
+				  "leftovers of %s: %s", r->run, why);
 	if (paths_make_private(r->run, why, sizeof(why)) != 0)
 		setup_fail(s, 4, "", "%s", why);
 	else if ((s->run_fd = open(r->run, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) < 0)

@@ -23,6 +23,7 @@
 #include "setup_private.h"
 
 #define LEDGER "cores-ledger"
+#define LEDGER_FOLDER "/run/vanity/.lock" /* root alone has one */
 #define LEDGER_NEW "cores-ledger.new"
 #define LEDGER_HEAD "vanity-cores 1"
 #define LEDGER_BYTES_MAX (64l << 20)
@@ -106,7 +107,8 @@ static int ledger_load(int folder, struct ledger *l, char *ret_why, size_t room)
 		error = lines > 0 ? line_take(l, line) : -(strcmp(line, LEDGER_HEAD "\n") != 0);
 out:
 	if (error != 0)
-		snprintf(ret_why, room, "%s: line %d is no line of ours", LEDGER, lines);
+		snprintf(ret_why, room, "%s/%s: line %d is no line of ours", LEDGER_FOLDER, LEDGER,
+			 lines);
 	free(line);
 	if (file != NULL)
 		fclose(file);
@@ -164,7 +166,7 @@ static int ledger_store(int folder, const struct ledger *l, char *ret_why, size_
 	if (error == 0)
 		return 0;
 	(void)unlinkat(folder, LEDGER_NEW, 0);
-	snprintf(ret_why, room, "%s: %s", LEDGER, strerror(error));
+	snprintf(ret_why, room, "%s/%s: %s", LEDGER_FOLDER, LEDGER, strerror(error));
 	return -1;
 }
 
@@ -331,7 +333,9 @@ static int change(const struct machine *m, int folder, struct ledger *l, unsigne
 			k->before = k->wanted;
 		knob_aim(k, &claimed, &online);
 	}
-	if (ledger_store(folder, l, ret_why, room) != 0)
+	/* With the last claim gone all goes back to its original, which any ledger tells: the old one will do
+	 * where there is no room for a new one. */
+	if (ledger_store(folder, l, ret_why, room) != 0 && l->claims > 0)
 		return 1;
 	error = turn_all(m, l, ret_why, room);
 	return ledger_store(folder, l, ret_why, room) != 0 || error;

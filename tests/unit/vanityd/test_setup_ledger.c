@@ -324,6 +324,24 @@ static void what_cannot_be_restored_now_stays_written_down(void **state)
 	check_untouched(c);
 }
 
+/* As on a full disk: the new ledger cannot be written. */
+static void the_last_claim_is_given_back_without_a_new_ledger(void **state)
+{
+	struct copy *c = *state;
+
+	assert_int_equal(change(c, "a", 0x4, NULL), 0);
+	assert_int_equal(change(c, "b", 0x2, NULL), 0);
+	assert_int_equal(mkdirat(c->folder, "cores-ledger.new", 0700), 0);
+	assert_int_equal(change(c, "b", 0, NULL), 1);
+	assert_non_null(strstr(c->why, "/cores-ledger: "));
+	assert_int_equal(unlinkat(c->folder, "cores-ledger.new", AT_REMOVEDIR), 0);
+	assert_int_equal(change(c, "b", 0, NULL), 0);
+	assert_int_equal(mkdirat(c->folder, "cores-ledger.new", 0700), 0);
+	assert_int_equal(change(c, "a", 0, NULL), 0);
+	assert_int_equal(unlinkat(c->folder, "cores-ledger.new", AT_REMOVEDIR), 0);
+	check_untouched(c);
+}
+
 static void a_claim_whose_journal_is_gone_ends(void **state)
 {
 	struct copy *c = *state;
@@ -482,6 +500,7 @@ int main(void)
 		TEST(a_thread_with_the_number_of_a_dead_one_is_not_touched),
 		TEST(what_cannot_be_turned_is_nobodys_to_restore),
 		TEST(what_cannot_be_restored_now_stays_written_down),
+		TEST(the_last_claim_is_given_back_without_a_new_ledger),
 		TEST(a_claim_whose_journal_is_gone_ends),
 		TEST(a_ledger_that_is_not_ours_is_left_alone),
 		TEST(a_workqueue_that_the_kernel_keeps_away_itself_is_not_turned),

@@ -22,8 +22,9 @@
 #endif
 
 /* The linker's names for where this image begins and for its dynamic section. Hidden, so that
- * their addresses are computed from the program counter and not read from a table. */
-extern const char image_start[] __asm__("__ehdr_start") __attribute__((visibility("hidden")));
+ * their addresses are computed from the program counter and not read from a table. The image is no
+ * constant: relocation writes it, and clang drops what is written to a constant. */
+extern char image_start[] __asm__("__ehdr_start") __attribute__((visibility("hidden")));
 extern const Elf64_Dyn image_dynamic[] __asm__("_DYNAMIC") __attribute__((visibility("hidden")));
 
 __attribute__((noreturn, visibility("hidden"))) void start_entry(const uint64_t *stack);
@@ -47,6 +48,9 @@ static uint64_t room_take(struct room *room, uint64_t bytes, uint64_t align)
 	return at;
 }
 
+/* Right as soon as the image is relocated. */
+static const char *const image_probe = image_start;
+
 /* Only what a static PIE of hidden symbols has. Runs before relocation: no table is read. */
 static void image_relocate(void)
 {
@@ -68,6 +72,9 @@ static void image_relocate(void)
 		*(uint64_t *)(uintptr_t)(image_start + rela[i].r_offset) =
 			(uint64_t)(uintptr_t)(image_start + rela[i].r_addend);
 	}
+	/* Volatile, or the compiler knows the answer. */
+	if (*(const char *const volatile *)&image_probe != image_start)
+		call_exit(START_EXIT_RELOCATION);
 }
 
 /* Every page of the image present, and what was relocated read-only from now on. */

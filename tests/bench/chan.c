@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * chan.c: `vanity-bench chan`: the channel beside other rings and beside what cache lines allow.
- *
- * One repetition runs every design at every case once; the designs of one case run right after
- * each other, another one first in each repetition. A run whose placement changed under it is
- * discarded, counted and made again. At the end those rows that have fewer runs than asked for in
- * the class most runs were in get more, up to a bound. Figures of different classes never meet.
  */
 #include <getopt.h>
 #include <sched.h>
@@ -20,14 +15,6 @@
 #define COUNT_QUICK 7u
 #define MS 40u
 #define MS_QUICK 12u
-#define CHANGED_TRIES 3u /* at once, when the placement changed */
-#define AGAIN 2u /* so many times the repetitions asked for, at the end, for one row */
-#define PILOTS 3u /* short runs, the best of which says how long the others are */
-#define PILOT_ITEMS 65536u
-#define PILOT_PINGS 512u
-#define PING_WARM 200u
-#define STREAM_WARM_LAPS 4ull
-#define PIECE_ALIGN (CHAN_PIECES * CHAN_BATCH_MAX)
 
 struct options {
 	uint32_t count, ms;
@@ -113,117 +100,6 @@ static uint32_t rows_make(struct chan_row *row)
 	return rows;
 }
 
-/* Where the rows of the next case begin. */
-static uint32_t case_end(const struct chan_row *row, uint32_t rows, uint32_t at)
-{
-	uint32_t end = at + 1;
-
-	while (end < rows && row[end].c.kind == row[at].c.kind &&
-	       row[end].c.slot_bytes == row[at].c.slot_bytes &&
-	       row[end].c.batch == row[at].c.batch && row[end].c.slot_count == row[at].c.slot_count)
-		end++;
-	return end;
-}
-
-/* --- runs ---------------------------------------------------------------------------------- */
-
-static int row_run(struct chan_run *run, struct chan_row *row, uint64_t count)
-{
-	int status;
-
-	run->design = row->design;
-	run->c = row->c;
-	if (row->c.kind == CHAN_PING) {
-		run->count = count < CHAN_PING_MAX ? count : CHAN_PING_MAX;
-		run->warm = PING_WARM;
-	} else {
-		run->count = (count + PIECE_ALIGN - 1) / PIECE_ALIGN * PIECE_ALIGN;
-		run->warm = (STREAM_WARM_LAPS * row->c.slot_count + PIECE_ALIGN - 1) / PIECE_ALIGN *
-			    PIECE_ALIGN;
-	}
-	status = chan_run_once(run);
-	if (status < 0)
-		fprintf(stderr, "vanity-bench chan: %s, %u B, batch %u: %s\n", row->design->name,
-			row->c.slot_bytes, row->c.batch, run->shared->words);
-	return status;
-}
-
-/* How many items make a run of about @ms. */
-static int row_pilot(struct chan_run *run, struct chan_row *row, const struct options *o)
-{
-	uint32_t pilots = o->count < PILOTS ? o->count : PILOTS;
-	bool ping = row->c.kind == CHAN_PING;
-	double best = 0; /* a millisecond */
-
-	for (uint32_t i = 0; i < pilots; i++) {
-		double a_ms;
-
-		if (row_run(run, row, ping ? PILOT_PINGS : PILOT_ITEMS) < 0)
-			return -1;
-		a_ms = ping ? 1e6 / (2 * run->shared->value) : run->shared->value * 1e3;
-		best = a_ms > best ? a_ms : best;
-	}
-	row->count = (uint64_t)(best * o->ms) + 1;
-	return 0;
-}
-
-static int row_sample(struct chan_run *run, struct chan_row *row)
-{
-	const struct chan_shared *s = run->shared;
-	int status = 1;
-
-	for (uint32_t i = 0; i < CHANGED_TRIES && status == 1; i++) {
-		status = row_run(run, row, row->count);
-		row->changed += status == 1;
-	}
-	if (status == 0 && row->runs < CHAN_RUNS_MAX)
-		row->run[row->runs++] = (struct chan_sample){
-			.value = s->value,
-			.p50 = s->p50,
-			.p99 = s->p99,
-			.placement = (s->placement[0] + s->placement[1]) / 2,
-			.class = chan_class_of(s->placement[0]),
-		};
-	return status < 0 ? -1 : 0;
-}
-
-/* Rows that lack runs of the class that most runs were in; until a whole round found none of it. */
-static int rows_again(const struct options *o, struct chan_run *run, struct chan_row *row,
-		      uint32_t rows)
-{
-	for (uint32_t r = 0, found = 1; r < AGAIN * o->count && found > 0; r++) {
-		enum chan_class modal = chan_modal(row, rows);
-
-		found = 0;
-		for (uint32_t i = 0; i < rows; i++) {
-			uint32_t had = chan_runs_of(&row[i], modal);
-
-			if (had >= o->count || row[i].runs == CHAN_RUNS_MAX)
-				continue;
-			if (row_sample(run, &row[i]) != 0)
-				return -1;
-			found += chan_runs_of(&row[i], modal) > had;
-		}
-	}
-	return 0;
-}
-
-static int rows_run(const struct options *o, struct chan_run *run, struct chan_row *row,
-		    uint32_t rows)
-{
-	for (uint32_t i = 0; i < rows; i++)
-		if (row_pilot(run, &row[i], o) != 0)
-			return -1;
-	for (uint32_t r = 0; r < o->count; r++)
-		for (uint32_t at = 0, end; at < rows; at = end) {
-			end = case_end(row, rows, at);
-			for (uint32_t i = 0; i < end - at; i++)
-				if (row_sample(run, &row[at + (i + r) % (end - at)]) != 0)
-					return -1;
-		}
-	return rows_again(o, run, row, rows);
-}
-
 /* --- the command --------------------------------------------------------------------------- */
 
 static uint32_t number(const char *text, uint32_t most)
@@ -256,7 +132,7 @@ static int chan_all(struct options *o)
 				"vanity-bench chan: %s is absent: it was not installed when this"
 				" was built (scripts/install-deps --bench, then build again)\n",
 				peers[i]->name);
-	if (rows_run(o, &run, row, rows) != 0)
+	if (chan_rows_run(&run, row, rows, o->count, o->ms) != 0)
 		return 1;
 	if (run.small_pages)
 		fprintf(stderr,

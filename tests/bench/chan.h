@@ -2,7 +2,8 @@
 /*
  * chan.h: what the sources of `vanity-bench chan` share.
  *
- *      chan.c          the command line, the list of rows, the order of the runs
+ *      chan.c          the command line, the list of rows
+ *      chan_rows.c     all of them, over and over
  *      chan_run.c      one run: memory, two pinned processes, placement before and after
  *      chan_loop.h     the work both sides do, the same for every design
  *      chan_vanity.c   ours, through vanity.h
@@ -147,7 +148,8 @@ enum chan_class chan_class_of(double placement_ns);
  */
 int chan_run_once(struct chan_run *run);
 
-/* --- chan_print.c, chan_compare.c ------------------------------------------------------------ */
+/* --- chan_rows.c, chan_print.c, chan_compare.c
+ * ------------------------------------------------------------ */
 
 #define CHAN_RUNS_MAX 64u
 
@@ -165,6 +167,17 @@ struct chan_row {
 	struct chan_sample run[CHAN_RUNS_MAX];
 };
 
+/* The middle of all runs of one class. */
+struct chan_summary {
+	uint32_t n;
+	double median, min, max, p50, p99, placement;
+};
+
+/* @count runs of about @ms for each row. 0, or -1 with words on stderr. */
+int chan_rows_run(struct chan_run *run, struct chan_row *row, uint32_t rows, uint32_t count,
+		  uint32_t ms);
+struct chan_summary chan_summarize(const struct chan_row *row, enum chan_class class);
+const char *chan_class_name(enum chan_class class);
 void chan_print_json(const struct chan_row *row, uint32_t rows);
 void chan_print_table(const struct chan_row *row, uint32_t rows);
 enum chan_class chan_modal(const struct chan_row *row, uint32_t rows);
@@ -176,5 +189,6 @@ int bench_chan(int argc, char **argv);
 /* --- notify.c, curve.c ----------------------------------------------------------------------- */
 
 int bench_notify(int argc, char **argv);
+int bench_curve(int argc, char **argv);
 
 #endif

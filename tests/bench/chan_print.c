@@ -13,10 +13,10 @@ static const char *const class_words[CHAN_CLASSES] = {
 	"two cores far apart",
 };
 
-struct summary {
-	uint32_t n;
-	double median, min, max, p50, p99, placement;
-};
+const char *chan_class_name(enum chan_class class)
+{
+	return class_name[class];
+}
 
 enum chan_class chan_modal(const struct chan_row *row, uint32_t rows)
 {
@@ -54,10 +54,10 @@ static double median(double *v, uint32_t n)
 	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
 }
 
-static struct summary summarize(const struct chan_row *row, enum chan_class class)
+struct chan_summary chan_summarize(const struct chan_row *row, enum chan_class class)
 {
 	double value[CHAN_RUNS_MAX], p50[CHAN_RUNS_MAX], p99[CHAN_RUNS_MAX], at[CHAN_RUNS_MAX];
-	struct summary s = { 0 };
+	struct chan_summary s = { 0 };
 
 	for (uint32_t i = 0; i < row->runs; i++) {
 		const struct chan_sample *r = &row->run[i];
@@ -97,13 +97,13 @@ static const struct chan_row *find(const struct chan_row *row, uint32_t rows,
 	return NULL;
 }
 
-static struct summary find_summary(const struct chan_row *row, uint32_t rows,
-				   const struct chan_design *d, const struct chan_case *c,
-				   enum chan_class class)
+static struct chan_summary find_summary(const struct chan_row *row, uint32_t rows,
+					const struct chan_design *d, const struct chan_case *c,
+					enum chan_class class)
 {
 	const struct chan_row *r = find(row, rows, d, c);
 
-	return r ? summarize(r, class) : (struct summary){ 0 };
+	return r ? chan_summarize(r, class) : (struct chan_summary){ 0 };
 }
 
 /* The raw limit of a case: the best of the stores through that footprint, or two lines. 0: none. */
@@ -119,7 +119,7 @@ static double raw_limit(const struct chan_row *row, uint32_t rows, const struct 
 		return find_summary(row, rows, &chan_lines, NULL, class).median;
 	at.batch = 32;
 	for (uint32_t i = 0; i < 4; i++) {
-		struct summary s = find_summary(row, rows, stream[i], &at, class);
+		struct chan_summary s = find_summary(row, rows, stream[i], &at, class);
 
 		best = s.median > best ? s.median : best;
 	}
@@ -141,7 +141,7 @@ static void json_number(const char *key, double value, bool known)
 		printf(",\"%s\":null", key);
 }
 
-static void json_line(const char *bench, const struct chan_row *r, const struct summary *s,
+static void json_line(const char *bench, const struct chan_row *r, const struct chan_summary *s,
 		      double raw, double ref, uint32_t discarded)
 {
 	bool ping = r->c.kind == CHAN_PING;
@@ -166,14 +166,14 @@ void chan_print_json(const struct chan_row *row, uint32_t rows)
 
 		for (uint32_t k = 0; k < r->runs; k++) {
 			const struct chan_sample *v = &r->run[k];
-			const struct summary one = { 1,      v->value, v->value,    v->value,
-						     v->p50, v->p99,   v->placement };
+			const struct chan_summary one = { 1,      v->value, v->value,    v->value,
+							  v->p50, v->p99,   v->placement };
 
 			json_line("chan-run", r, &one, 0, 0, 0);
 		}
 		for (enum chan_class c = CHAN_ONE_CORE; c < CHAN_CLASSES; c++) {
-			struct summary s = summarize(r, c);
-			struct summary ref = find_summary(row, rows, &chan_rte, &r->c, c);
+			struct chan_summary s = chan_summarize(r, c);
+			struct chan_summary ref = find_summary(row, rows, &chan_rte, &r->c, c);
 
 			if (s.n > 0)
 				json_line("chan", r, &s,
@@ -212,8 +212,8 @@ static const struct aim aims[] = {
 static double aim_ratio(const struct chan_row *row, uint32_t rows, const struct chan_case *c,
 			enum chan_class class, enum beside beside)
 {
-	struct summary ours = find_summary(row, rows, &chan_vanity, c, class);
-	struct summary ref = find_summary(row, rows, &chan_rte, c, class);
+	struct chan_summary ours = find_summary(row, rows, &chan_vanity, c, class);
+	struct chan_summary ref = find_summary(row, rows, &chan_rte, c, class);
 
 	switch (beside) {
 	case REF:
@@ -254,7 +254,7 @@ static void print_aim(const struct chan_row *row, uint32_t rows, const struct ai
 static void print_row(const struct chan_row *row, uint32_t rows, const struct chan_row *r,
 		      enum chan_class class)
 {
-	struct summary s = summarize(r, class);
+	struct chan_summary s = chan_summarize(r, class);
 	double raw = ratio(s.median, raw_limit(row, rows, &r->c, class));
 	double ref = ratio(s.median, find_summary(row, rows, &chan_rte, &r->c, class).median);
 

@@ -9,6 +9,7 @@
  *      vanity-bench net      packets between two interfaces, beside testpmd and the kernel (net.c)
  *      vanity-bench chan     the channel alone, beside other rings and the cache lines (chan.h)
  *      vanity-bench notify   waking a neighbour that sleeps, beside a bare eventfd (notify.c)
+ *      vanity-bench curve    latency and rate by burst, polling and sleeping, drawn (curve.c)
  *
  * Nothing is asserted by wall clock; a figure that cannot be measured here is said to be missing.
  * Every run that is timed is verified, too: sums exact, or the run does not count.
@@ -376,6 +377,7 @@ static const char usage[] =
 	"  net       packets between two AF_XDP interfaces, in turn with testpmd and the kernel; root\n"
 	"  chan      the channel beside other rings; needs no system: vanity-bench chan --help\n"
 	"  notify    waking who sleeps, beside a bare eventfd: vanity-bench notify --help\n"
+	"  curve     latency and rate by burst, drawn: vanity-bench curve --help\n"
 	"\n"
 	"  --count N     repetitions (start 20, restart 500, adopt 20, net 7)\n"
 	"  --ms N        net: how long each figure is measured (300)\n"
@@ -417,6 +419,8 @@ int main(int argc, char **argv)
 		return bench_chan(argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "notify") == 0)
 		return bench_notify(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "curve") == 0)
+		return bench_curve(argc - 1, argv + 1);
 	bare_beside(beside, sizeof(beside));
 
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {

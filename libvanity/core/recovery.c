@@ -48,6 +48,29 @@ static void channel_joined(struct channel *ch, wire_u64 *word, uint64_t generati
 	shard_dirty(ch);
 }
 
+/* Words for the log, as far as a record has room for them. */
+static uint32_t words_add(char *text, uint32_t n, const char *more)
+{
+	while (*more != '\0' && n < CELL_WORDS_BYTES - 1)
+		text[n++] = *more++;
+	text[n] = '\0';
+	return n;
+}
+
+/* A word of the other end, for a change of generation, that cannot be. It is not acted on; at most
+ * a few a death. */
+static void channel_refuse(struct channel *ch, const char *word, uint64_t value, uint64_t bound)
+{
+	char text[CELL_WORDS_BYTES];
+	uint32_t n = words_add(text, 0, "port ");
+
+	n = words_add(text, n, ch->bind->name);
+	n = words_add(text, n, ": ");
+	n = words_add(text, n, word);
+	(void)words_add(text, n, " %0 cannot be, at most %1");
+	vanity_log(ch->self, text, value, bound);
+}
+
 /* --- bitmaps in our own wire, and scratch ones --------------------------------------------- */
 
 static uint32_t channel_words(const struct channel *ch)
@@ -214,6 +237,20 @@ static void tx_skip(struct vanity_tx *tx, uint64_t items)
 		cell_add(&tx->ch.cell->skipped, items);
 }
 
+/* The dead one's `head` and `taken`, which cannot be: the first of them that cannot. */
+static void tx_refuse_cursors(struct vanity_tx *tx, uint64_t head, uint64_t taken)
+{
+	uint64_t most = tx->published - head;
+
+	if (tx->ch.fault != CHANNEL_OK)
+		return; /* that was said as the port broke */
+	if (head - tx->room > tx->published - tx->room)
+		channel_refuse(&tx->ch, "head", head, tx->published);
+	else
+		channel_refuse(&tx->ch, "taken", taken,
+			       head + (most < VANITY_BURST_MAX ? most : VANITY_BURST_MAX));
+}
+
 static void tx_detach(struct vanity_tx *tx, uint64_t generation)
 {
 	struct channel *ch = &tx->ch;
@@ -233,6 +270,7 @@ static void tx_detach(struct vanity_tx *tx, uint64_t generation)
 			tx->doubt_at = head;
 			tx->doubt_end = taken;
 		} else {
+			tx_refuse_cursors(tx, head, taken);
 			tx->resume = tx->published;
 			tx->doubt_at = tx->doubt_end = tx->published;
 			tx_skip(tx, tx->published - tx->room);
@@ -413,8 +451,10 @@ static void tx_take_cursors(struct vanity_tx *tx)
 	uint64_t cut = wire_load(&tx->peer->cut);
 	uint64_t room = wire_load_acquire(&tx->peer->room);
 
-	if (cut - room > slots)
-		room = cut; /* it cannot be; only its own items are at stake */
+	if (cut - room > slots) {
+		channel_refuse(ch, "room", room, cut);
+		room = cut; /* only its own items are at stake */
+	}
 	/* The dead one cannot have come further. What is free beyond is of the lap before. */
 	tx_format(tx, cut, room + slots);
 	tx->tail = tx->published = tx->resume = cut;
@@ -627,7 +667,7 @@ static void tx_adopt(struct vanity_tx *tx)
 	struct channel *ch = &tx->ch;
 	struct vanity_shard *self = ch->self;
 	uint64_t *stated = self->scratch, *back = stated + self->scratch_words;
-	uint32_t me = (uint32_t)(tx - self->tx);
+	uint32_t me = (uint32_t)(tx - self->tx), count;
 
 	if (!channel_resumes(ch, &tx->peer->detached)) {
 		tx_format(tx, 0, (uint64_t)ch->slots.mask + 1);
@@ -639,8 +679,11 @@ static void tx_adopt(struct vanity_tx *tx)
 	if (ch->pool_count == 0)
 		goto state;
 	/* What cannot be is empty: more than all its lenders together may lend it. */
-	if (tx_read_statement(tx, stated, back) > ch->bind->state_max)
+	count = tx_read_statement(tx, stated, back);
+	if (count > ch->bind->state_max) {
+		channel_refuse(ch, "frames stated:", count, ch->bind->state_max);
 		memset(stated, 0, (size_t)channel_words(ch) * 8);
+	}
 	tx_skip_lane(tx, stated, back);
 	CHANNEL_EACH_FRAME(ch, p, n) {
 		uint32_t bit = p->bit + n, local = p->local + n;

@@ -5,6 +5,7 @@
  */
 #include "rig.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -484,12 +485,36 @@ static void cursors_pass_the_end_of_64_bits(void **state)
 
 /* --- liars ----------------------------------------------------------------------------------- */
 
-static void what_the_dead_one_cannot_have_taken_is_skipped_and_counted(void **state)
+/* The last record of a shard's log is "port ...: WORD %0 cannot be, at most %1". */
+static void assert_refused(struct rig *r, uint32_t shard, const char *word, uint64_t value,
+			   uint64_t bound)
+{
+	const struct cell *cell = r->shard[shard].cell;
+	uint64_t count = wire_load(&cell->log_count);
+	const struct cell_log_record *record = &cell->log[(count - 1) % CELL_LOG_RECORDS];
+	char text[CELL_WORDS_BYTES + 1] = "", want[CELL_WORDS_BYTES];
+
+	assert_int_not_equal(count, 0);
+	for (uint32_t i = 0; i < CELL_WORDS_BYTES / 8; i++) {
+		uint64_t eight = wire_load(&record->text[i]);
+
+		memcpy(text + i * 8, &eight, 8);
+	}
+	snprintf(want, sizeof(want), ": %s %%0 cannot be, at most %%1", word);
+	assert_memory_equal(text, "port ", 5);
+	assert_non_null(strstr(text, want));
+	assert_int_equal(wire_load(&record->a), value);
+	assert_int_equal(wire_load(&record->b), bound);
+}
+
+static void what_the_dead_one_cannot_have_taken_is_skipped_counted_and_said(void **state)
 {
 	static const struct {
 		uint64_t head, taken;
+		const char *word; /* the one that is refused */
 	} row[] = {
-		{ 0, 13 }, { 13, 13 }, { 5, 4 }, { UINT64_MAX, 4 }, { 0, UINT64_MAX }, { 1, 0 },
+		{ 0, 13, "taken" },	    { 13, 13, "head" },		{ 5, 4, "taken" },
+		{ UINT64_MAX, 4, "head" }, { 0, UINT64_MAX, "taken" }, { 1, 0, "taken" },
 	};
 
 	(void)state;
@@ -502,6 +527,8 @@ static void what_the_dead_one_cannot_have_taken_is_skipped_and_counted(void **st
 		wire_store(&rig_wire_rx(r, 0)->taken, row[i].taken);
 		detach(r, 1);
 		assert_int_equal(wire_load(&rig_wire_tx(r, 0)->resume), 12);
+		assert_refused(r, 0, row[i].word,
+			       row[i].word[0] == 'h' ? row[i].head : row[i].taken, 12);
 		restart(r, 1);
 		/* Each frame of the twelve is counted, by one name. */
 		assert_int_equal(COUNT(r, 0, LIFE_PRODUCER, skipped) +
@@ -522,6 +549,7 @@ static void more_than_a_burst_in_doubt_is_impossible(void **state)
 	wire_store(&rig_wire_rx(r, 0)->taken, VANITY_BURST_MAX + 1);
 	detach(r, 1);
 	assert_int_equal(wire_load(&rig_wire_tx(r, 0)->resume), 200);
+	assert_refused(r, 0, "taken", VANITY_BURST_MAX + 1, VANITY_BURST_MAX);
 	restart(r, 1);
 	all_home(r);
 	rig_free(r);
@@ -985,7 +1013,7 @@ int main(void)
 		cmocka_unit_test(a_successor_that_dies_before_anybody_joined_it_moved_nothing),
 		cmocka_unit_test(a_resume_order_that_the_wire_does_not_confirm_starts_afresh),
 		cmocka_unit_test(cursors_pass_the_end_of_64_bits),
-		cmocka_unit_test(what_the_dead_one_cannot_have_taken_is_skipped_and_counted),
+		cmocka_unit_test(what_the_dead_one_cannot_have_taken_is_skipped_counted_and_said),
 		cmocka_unit_test(more_than_a_burst_in_doubt_is_impossible),
 		cmocka_unit_test(a_statement_of_everything_keeps_no_more_than_was_lent),
 		cmocka_unit_test(a_statement_beyond_all_lenders_is_nothing_to_who_has_no_ledger),

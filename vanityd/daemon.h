@@ -94,6 +94,7 @@ struct crash {
 	uint64_t at_ns; /* CLOCK_REALTIME */
 	struct {
 		uint64_t cursor, taken;
+		uint64_t refused; /* give-backs nobody was told of while it lived */
 	} port[VANITY_PORTS_MAX];
 };
 
@@ -128,6 +129,16 @@ struct daemon_shard {
 	uint32_t folded; /* newest generation in them */
 	uint64_t counter_before[VANITY_COUNTERS_MAX];
 	uint64_t port_before[VANITY_PORTS_MAX][PORT_COUNTS];
+
+	/* What could not be true; see daemon_claims.c. */
+	struct {
+		const char *what; /* NULL: none since it was said */
+		const char *than;
+		uint64_t found, bound;
+		uint32_t generation;
+	} lie;
+	uint32_t refused_generation;
+	uint64_t refused_said[VANITY_PORTS_MAX];
 
 	/* Its log records. */
 	uint32_t log_generation;
@@ -262,6 +273,14 @@ void daemon_log_drain(struct daemon *d, uint32_t shard);
 /* Plain text of bytes of a cell: what is not printable becomes \xNN. */
 void text_escape(char *ret, size_t room, const char *bytes, size_t count);
 void cell_text(const wire_u64 *words, char ret_bytes[CELL_WORDS_BYTES + 1]);
+
+/* daemon_claims.c */
+void claims_look(struct daemon *d, uint32_t shard); /* each turn: words of its cell that cannot be */
+void claims_tell(struct daemon *d, uint32_t shard); /* once a second */
+void claims_broken(struct daemon *d, uint32_t shard, uint32_t port, uint32_t generation,
+		   uint64_t broken);
+void claims_last(struct daemon *d, uint32_t shard); /* with its crash record */
+void claims_tell_last(struct daemon *d, uint32_t shard);
 
 /* daemon_adopt.c */
 int daemon_adopt(struct daemon *d);

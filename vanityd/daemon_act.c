@@ -78,6 +78,7 @@ void crash_record(struct daemon *d, uint32_t shard)
 		crash->port[i].cursor = wire_load(&s->cell->port[i].cursor);
 		crash->port[i].taken = wire_load(&s->cell->port[i].taken);
 	}
+	claims_last(d, shard);
 }
 
 static void tell_fault(struct daemon *d, uint32_t shard)
@@ -104,6 +105,7 @@ static void tell_fault(struct daemon *d, uint32_t shard)
 	/* A crash leaves them with its last words; a kill leaves no time to. */
 	daemon_log(d, "%s.%u: cursors at %s:%s", plan->name, crash->generation,
 		   crash->code_valid ? "the fault" : "the last sums", cursors);
+	claims_tell_last(d, shard);
 }
 
 static const char *port_name(const struct daemon *d, const struct life_action *a)
@@ -147,8 +149,7 @@ static void tell(struct daemon *d, const struct life_action *a)
 			   value / 1000000);
 		break;
 	case LIFE_EVENT_BROKEN:
-		daemon_log(d, "%s.%u: port %s broke: fault %llu, value 0x%llx", name, generation,
-			   port_name(d, a), value >> 56, value & 0xffffffffffffffull);
+		claims_broken(d, a->shard, a->port, generation, a->value);
 		break;
 	case LIFE_EVENT_REFORMED:
 		daemon_log(d, "%s.%u: port %s re-formed", name, generation, port_name(d, a));

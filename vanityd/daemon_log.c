@@ -167,6 +167,7 @@ void daemon_log_drain(struct daemon *d, uint32_t shard)
 		return;
 	s->log_second_ns = now;
 	s->log_in_second = 0;
+	claims_tell(d, shard);
 	if (s->log_lost > 0)
 		daemon_log(d, "%s.%u: %llu log records lost", d->plan->shard[shard].name,
 			   s->log_generation, (unsigned long long)s->log_lost);

@@ -122,6 +122,7 @@ static void look_shard(struct daemon *d, uint32_t shard)
 		seen->cell_generation = wire_load(&cell->generation);
 		seen->cell_ready = wire_load(&cell->ready);
 		seen->heartbeat = wire_load_acquire(&cell->heartbeat);
+		claims_look(d, shard);
 	}
 	seen->sched_valid = 0;
 	if (d->life.shard[shard].look)

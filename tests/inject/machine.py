@@ -40,10 +40,12 @@ def files():
                 st = os.lstat(path)
             except FileNotFoundError:
                 continue
-            # Locks stay, and say nothing; but the announcement of a change must be over.
+            # Locks stay, and say nothing; but the announcement of a change must be over, and nobody has cores.
             if '/.lock' in path:
                 if path.endswith('hugepages-machine') and st.st_size:
                     found.add(f'{path} {st.st_size} bytes')
+                elif 'cores-ledger' in path:
+                    found.add(path)
             elif not path.endswith(('.pcap', '.list')):
                 found.add(f'{path} {st.st_mode:o} {st.st_uid}:{st.st_gid}')
     # Made by the first start of all, and there to stay.
@@ -54,12 +56,15 @@ def machine():
     own = {os.getpid(), os.getppid()}
     all_of_it = {
         'mounts': set(read('/proc/self/mountinfo').splitlines()),
-        'cgroups': {folder for folder, _, _ in os.walk('/sys/fs/cgroup')},
+        'cgroups': {folder for folder, _, _ in os.walk('/sys/fs/cgroup')} |
+                   {f'{p} {read(p).strip()}' for p in glob.glob('/sys/fs/cgroup/cgroup.subtree_control') +
+                    glob.glob('/sys/fs/cgroup/unified/cgroup.subtree_control')},
         'drivers': links('/sys/bus/*/devices/*/driver'),
         'huge pages': {f'{p} {read(p).strip()}' for p in
                        glob.glob('/sys/devices/system/node/node*/hugepages/*/nr_hugepages') +
                        glob.glob('/sys/kernel/mm/hugepages/*/nr_hugepages')},
         'interrupts': {f'{p} {read(p).strip()}' for p in glob.glob('/proc/irq/*/smp_affinity') +
+                       ['/proc/irq/default_smp_affinity'] +
                        glob.glob('/sys/devices/virtual/workqueue/*/cpumask')},
         'processes': {f'{p} {read(f"/proc/{p}/cmdline")}' for p in os.listdir('/proc')
                       if p.isdigit() and int(p) not in own and read(f'/proc/{p}/stat') and

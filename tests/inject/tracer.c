@@ -149,6 +149,9 @@ static void stop_exec(struct process *p)
 	ssize_t n;
 
 	p->images++;
+	/* How far the command came before we held it is not the same each time. */
+	if (p == process && p->images == 1)
+		memset(p->count, 0, sizeof(p->count));
 	snprintf(path, sizeof(path), "/proc/%d/exe", p->pid);
 	n = readlink(path, exe, sizeof(exe) - 1);
 	exe[n > 0 ? n : 0] = '\0';

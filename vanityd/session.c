@@ -341,9 +341,9 @@ int system_clear(const char *system, unsigned patience_ms)
 	int left = paths_runtime(system, run) == 0 && access(run, F_OK) == 0;
 	int result = setup_stop(system, patience_ms, why, sizeof(why));
 
-	if (result == EXIT_FAILED)
+	if (result == EXIT_FAILED || why[0] != '\0')
 		session_say(why);
-	else if (result == EXIT_NOT_RUNNING && patience_ms == 0)
+	if (result == EXIT_NOT_RUNNING && patience_ms == 0)
 		fprintf(stderr, left ? "vanityd: system %s did not run; what it had left is undone\n" :
 				       "vanityd: system %s does not run\n",
 			system);

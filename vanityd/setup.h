@@ -107,7 +107,8 @@ int setup_clear(const char *system, char *ret_why, size_t room);
  * setup_undo() - replay the journal of a system whose keeper is gone, by a holder of its lock
  * @run: its runtime directory; all of it is removed. A folder without a journal of ours is, too,
  *       but only if it is empty.
- * Return: 0; 1 when something could not be undone (said in @ret_why; the rest is).
+ * Return: 0; 1 when something could not be undone (said in @ret_why; the rest is). With 0 @ret_why is empty, or
+ *         says what cannot be put back of systems before.
  * Idempotent: a run interrupted anywhere is completed by the next.
  */
 int setup_undo(const char *run, char *ret_why, size_t room);

@@ -94,6 +94,14 @@ static int cgroup_write(const char *path, const char *file, const char *text, ch
 	return error != 0;
 }
 
+int cgroup_make_way(const char *path, char *ret_why, size_t room)
+{
+	if (rmdir(path) == 0 || errno == ENOENT)
+		return 0;
+	snprintf(ret_why, room, "%s: is there already, and is not ours: %s", path, strerror(errno));
+	return 1;
+}
+
 int cgroup_partition(const char *path, const struct core_set *cores, char *ret_why, size_t room)
 {
 	const struct machine absolute = { .root = "" };

@@ -68,6 +68,9 @@ static int make_partition(struct setup *s, struct machine *m, const char *run,
 	if (snprintf(path, sizeof(path), "%s/vanity-%s", m->cgroup, s->plan->system) >=
 	    (int)sizeof(path))
 		return 1;
+	/* Before the journal has it: an undo would take away whoever's it is. */
+	if (cgroup_make_way(path, ret_why, room) != 0)
+		return 1;
 	if (ledger_change(m, s->lock_fd, run, own, 1u << KNOB_DELEGATE, NULL, ret_why, room) != 0)
 		return setup_fail(s, 4, "look into the log of the kernel", "cores: %s", ret_why);
 	snprintf(line, sizeof(line), "cgroup %s\n", path);
@@ -98,7 +101,7 @@ static int take(struct setup *s, const char *run, const struct core_set *own)
 {
 	struct machine m = { .root = "" };
 	uint32_t turned[KNOB_KINDS] = { 0 };
-	char why[256] = "", line[CORE_SET_TEXT + 16], text[CORE_SET_TEXT];
+	char why[256] = "", line[CORE_SET_TEXT + 64], text[CORE_SET_TEXT];
 	int made = 1;
 
 	core_set_text(own, text);
@@ -119,8 +122,18 @@ static int take(struct setup *s, const char *run, const struct core_set *own)
 			s, 4, "boot with isolcpus= naming them, or with cgroup v2 and cpuset in it",
 			"the topology requires isolated cores: %s", why);
 	if (ledger_change(&m, s->lock_fd, run, own, ALL_KNOBS, turned, line, sizeof(line)) != 0)
-		return setup_fail(s, 4, "put it back by hand", "cores: %s", line);
+		return setup_fail(s, 4,
+				  setup_remedy(line)[0] != '\0' ? setup_remedy(line) :
+								  "docs/operations.md, cores of their own, says what to do",
+				  "cores: %s", line);
 	tell(s, own, turned, why);
+	/* Less than this machine gives to others: that is worth more than a line of progress. */
+	if (s->hand.cores == KEEPER_CORES_AFFINITY && m.cgroup[0] != '\0' && s->options->note != NULL) {
+		char words[320];
+
+		snprintf(words, sizeof(words), "cores are not isolated, only their affinity is set: %s", why);
+		s->options->note(s->options->context, words);
+	}
 	return 0;
 }
 

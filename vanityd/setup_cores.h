@@ -98,6 +98,8 @@ void machine_online(const struct machine *m, struct core_set *ret);
 
 /* Fills in .cgroup. Return: 0; 1 and why not. */
 int cgroup_find(struct machine *m, char *ret_why, size_t room);
+/* An empty group of ours that is left at @path goes. Return: 0 nothing is there; 1 and why: somebody's is. */
+int cgroup_make_way(const char *path, char *ret_why, size_t room);
 /* An isolated partition of @cores at @path. Return: 0; 1 and why not, nothing left behind. */
 int cgroup_partition(const char *path, const struct core_set *cores, char *ret_why, size_t room);
 /* Takes any line of a journal. 0, or 1 and why. */

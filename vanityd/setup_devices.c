@@ -195,14 +195,15 @@ static uint64_t capabilities(const struct setup *s, uint32_t device)
 }
 
 /* What we have ourselves: in a container root may lack some, and do without for its own taps. */
-static uint64_t permitted(void)
+static int permitted(struct setup *s, uint64_t *ret_capabilities)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2];
 
 	if (syscall(SYS_capget, &head, data) != 0)
-		return 0;
-	return data[0].permitted | (uint64_t)data[1].permitted << 32;
+		return setup_fail(s, 1, "", "capabilities: %s", strerror(errno));
+	*ret_capabilities = data[0].permitted | (uint64_t)data[1].permitted << 32;
+	return 0;
 }
 
 static int first_of_run(const struct plan *plan, uint32_t device)
@@ -216,8 +217,10 @@ static int first_of_run(const struct plan *plan, uint32_t device)
 int setup_devices(struct setup *s)
 {
 	const struct plan *plan = s->plan;
-	int image = -1, rebindable = 0, error = 0;
+	int image = -1, rebindable = 0, error;
+	uint64_t had = 0;
 
+	error = permitted(s, &had);
 	for (uint32_t i = 0; i < plan->device_count && error == 0; i++) {
 		const struct plan_device *d = &plan->device[i];
 
@@ -234,7 +237,7 @@ int setup_devices(struct setup *s)
 			image = image_open(s);
 		error = error != 0 || image < 0 ? -1 : run(s, i, image);
 		rebindable |= netdev_rebindable(plan, i);
-		s->hand.netdev_capabilities |= capabilities(s, i) & permitted();
+		s->hand.netdev_capabilities |= capabilities(s, i) & had;
 	}
 	if (error == 0 && rebindable)
 		return setup_place(s, image, KEEPER_FD_NETDEV, "vanity-netdev");

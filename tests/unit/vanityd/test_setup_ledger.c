@@ -443,6 +443,24 @@ static void a_journal_removes_no_folder_but_a_cgroup_of_ours(void **state)
 	assert_int_equal(cgroup_undo(line, why, sizeof(why)), 0);
 }
 
+static void somebody_elses_group_is_left_and_an_empty_one_of_ours_is_not(void **state)
+{
+	struct copy *c = *state;
+	char path[128], why[256] = "";
+
+	put(c, "/cg/vanity-a/cgroup.procs", "");
+	snprintf(path, sizeof(path), "%s/cg/vanity-a", c->root);
+	assert_int_equal(cgroup_make_way(path, why, sizeof(why)), 1);
+	assert_non_null(strstr(why, "is there already"));
+	assert_int_equal(access(path, F_OK), 0);
+	snprintf(path, sizeof(path), "%s/cg/vanity-a/cgroup.procs", c->root);
+	assert_int_equal(unlink(path), 0);
+	*strrchr(path, '/') = '\0';
+	assert_int_equal(cgroup_make_way(path, why, sizeof(why)), 0);
+	assert_int_not_equal(access(path, F_OK), 0);
+	assert_int_equal(cgroup_make_way(path, why, sizeof(why)), 0);
+}
+
 static void sets_are_read_and_written_as_the_kernel_does(void **state)
 {
 	char text[CORE_SET_TEXT];
@@ -507,6 +525,7 @@ int main(void)
 		TEST(cpuset_is_delegated_as_long_as_somebody_has_cores),
 		TEST(a_mount_with_cpuset_is_found_and_one_without_is_not),
 		TEST(a_journal_removes_no_folder_but_a_cgroup_of_ours),
+		TEST(somebody_elses_group_is_left_and_an_empty_one_of_ours_is_not),
 		cmocka_unit_test(sets_are_read_and_written_as_the_kernel_does),
 		cmocka_unit_test(lists_are_read_and_written_as_the_kernel_does),
 	};

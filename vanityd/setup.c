@@ -28,7 +28,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -253,11 +252,10 @@ static int stage_folder(struct setup *s)
 	return -1;
 }
 
-/* Whom vanityd runs as. Before anything is changed: names are looked up by libraries of the machine's,
- * some of which end us when the kernel refuses them something. */
+/* Who may open the control socket. Before anything is changed: names are looked up by libraries of the
+ * machine's, some of which end us when the kernel refuses them something. */
 static int stage_users(struct setup *s)
 {
-	const struct passwd *user;
 	const struct group *group;
 
 	s->hand.dev = s->options->dev != 0;
@@ -267,16 +265,8 @@ static int stage_users(struct setup *s)
 		s->hand.inactive |= 1u << SETUP_INACTIVE_OWN_UID | 1u << SETUP_INACTIVE_PINNING |
 				    1u << SETUP_INACTIVE_DAEMON_UID;
 	} else {
-		user = getpwnam("vanity");
-		user = user != NULL ? user : getpwnam("nobody");
-		if (user == NULL || user->pw_uid == 0)
-			return setup_fail(s, 4, "add a user `vanity`",
-					  "there is neither a user vanity nor nobody");
-		s->hand.daemon_uid = user->pw_uid;
-		s->hand.daemon_gid = user->pw_gid;
 		group = getgrnam("vanity");
-		if (group != NULL)
-			s->hand.daemon_gid = s->control_gid = group->gr_gid;
+		s->control_gid = group != NULL ? group->gr_gid : 0;
 	}
 	if (s->plan->host.huge_page_bytes == 0)
 		s->hand.inactive |= 1u << SETUP_INACTIVE_HUGE_PAGES;

@@ -15,9 +15,12 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-/* A uid a shard, from 0x76000000 on ("v"), 256 a system: below 2^31, above what people assign. */
+/* A uid a shard, from 0x76000000 on ("v"), 256 a system, and behind all those one a system for its
+ * vanityd: below 2^31, above what people assign. No two systems share one, nor does any user: vanityd
+ * can neither be signalled by another's nor be taken for somebody with rights of his own. */
 #define UID_BASE 0x76000000u
 #define UID_SLOTS 256u
+#define UID_DAEMONS (UID_BASE + UID_SLOTS * VANITY_SHARDS_MAX)
 #define ENDING_MS 300u /* how long a keeper that just ended may hold its lock */
 
 int setup_lock_folder(char *ret_why, size_t room)
@@ -147,7 +150,8 @@ static int lock_uids(struct setup *s)
 		fd = setup_lock_take(s->lock_fd, "slot", name, 0);
 		if (fd == -EWOULDBLOCK)
 			continue;
-		s->hand.shard_uid = UID_BASE + 256u * slot;
+		s->hand.shard_uid = UID_BASE + VANITY_SHARDS_MAX * slot;
+		s->hand.daemon_uid = s->hand.daemon_gid = UID_DAEMONS + slot;
 		errno = -fd;
 		return setup_place(s, fd, KEEPER_FD_SLOT_LOCK, "lock of uids");
 	}

@@ -49,6 +49,7 @@ static const struct role {
 	{ "group vanity-ops alone", 64013, GID_OTHER, { GID_ACT }, 1, CONTROL_READ | CONTROL_ACT, 0 },
 	{ "groups vanity and vanity-ops", 64014, GID_OTHER, { GID_READ, GID_ACT }, 2,
 	  CONTROL_READ | CONTROL_ACT, 1 },
+	{ "another system's vanityd", 0x760100ff, 0x760100ff, { 0 }, 0, 0, 0 },
 	{ "root", 0, 0, { 0 }, 0, CONTROL_READ | CONTROL_ACT, 1 },
 };
 #define ROLES (sizeof(role_list) / sizeof(role_list[0]))

@@ -174,10 +174,12 @@ static int daemon_start(struct daemon *d)
 					   .request = daemon_request,
 					   .gone = daemon_gone,
 					   .refused = daemon_refused };
+	int error;
 
 	d->control = control_new(d->control_fd, (int)d->dev, &host);
-	if (d->control == NULL)
-		return -ENOMEM;
+	error = d->control == NULL ? -ENOMEM : daemon_confine(d);
+	if (error != 0)
+		return error;
 	life_init(&d->life, d->plan);
 	if (d->successor > 0)
 		return daemon_adopt(d);

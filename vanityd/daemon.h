@@ -204,6 +204,8 @@ struct daemon {
 	uint32_t successor; /* 0 first vanityd, n the n-th successor */
 	uint32_t ready; /* the keeper handed everything over */
 	uint32_t dev;
+	uint32_t landlocked; /* the ruleset of daemon_confine.c holds */
+	pid_t own_pid; /* as the host counts */
 	uint32_t ending; /* KEEPER_STOP is due when the answers are out */
 	uint64_t ending_ns;
 	uint64_t born_ns;
@@ -218,7 +220,7 @@ struct daemon {
 	struct daemon_shard shard[VANITY_SHARDS_MAX];
 
 	struct daemon_device device[VANITY_DEVICES_MAX];
-	int look_fd; /* a socket to ask of interfaces; -1 until one is to be asked of */
+	int look_fd; /* a socket to ask of interfaces; -1 where there is none to ask of */
 	int watch_fd; /* one that tells of interfaces that left */
 	uint64_t looked_ns;
 	uint64_t rebind_until_ns; /* the keeper was asked to bind one anew; 0: it is not busy */
@@ -264,7 +266,20 @@ void crash_record(struct daemon *d, uint32_t shard);
 /* daemon_device.c */
 int device_take(struct daemon *d, const struct keeper_message *m, int fd); /* 0, or -EPROTO */
 void daemon_devices(struct daemon *d);
+void devices_open(struct daemon *d); /* what they are looked at through, if there are such */
 json_t *report_devices(const struct daemon *d, uint32_t shard); /* a list; PLAN_NONE: of all */
+
+/* daemon_confine.c */
+int daemon_confine(struct daemon *d); /* 0, or -errno */
+/* How it is confined by what the kernel says; what is not as it should be goes into @list. */
+json_t *report_confinement(const struct daemon *d, json_t *list);
+/* tests/world builds a vanityd that leaves some of it out and then does what a client says. In every
+ * other there is no code for it. */
+#ifndef DAEMON_LEAVES_OUT
+#define DAEMON_LEAVES_OUT(d, what) 0
+#define DAEMON_TAKEN_OVER(client, verb, request) 0
+#endif
+enum { LEAVE_LIMITS = 0, LEAVE_LANDLOCK = 1, LEAVE_FILTER = 2 };
 
 /* daemon_log.c */
 void daemon_log(struct daemon *d, const char *format, ...) __attribute__((format(printf, 2, 3)));

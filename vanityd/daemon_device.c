@@ -321,6 +321,16 @@ static void device_owner(struct daemon *d, uint32_t device)
 	life_restart(&d->life, shard, LIFE_FAULT_REBOUND);
 }
 
+void devices_open(struct daemon *d)
+{
+	for (uint32_t i = 0; i < d->plan->device_count && d->look_fd < 0; i++) {
+		if (!netdev_rebindable(d->plan, i))
+			continue;
+		d->look_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		d->watch_fd = watch_open();
+	}
+}
+
 void daemon_devices(struct daemon *d)
 {
 	uint64_t now = daemon_now_ns();
@@ -336,10 +346,6 @@ void daemon_devices(struct daemon *d)
 	for (uint32_t i = 0; i < d->plan->device_count; i++) {
 		if (d->device[i].facts == NULL || !netdev_rebindable(d->plan, i))
 			continue;
-		if (d->look_fd < 0) {
-			d->look_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-			d->watch_fd = watch_open();
-		}
 		if (d->look_fd >= 0)
 			device_look(d, i);
 	}

@@ -176,6 +176,8 @@ void daemon_request(void *context, struct control_client *client, const char *ve
 	struct daemon *d = context;
 	char words[80];
 
+	if (DAEMON_TAKEN_OVER(client, verb, request))
+		return;
 	for (uint32_t i = 0; i < sizeof(verb_table) / sizeof(verb_table[0]); i++) {
 		if (strcmp(verb_table[i].name, verb) != 0)
 			continue;

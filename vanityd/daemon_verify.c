@@ -97,17 +97,19 @@ static uint32_t shard_step(struct daemon *d, uint32_t shard)
 static void round_end(struct daemon *d)
 {
 	struct access *a = &d->access;
+	json_t *vanityd;
 
 	for (uint32_t i = 0; i < d->plan->shard_count; i++)
 		if (d->shard[i].access_judged != a->round && d->shard[i].alive != 0)
 			differs(d, i, "facts", "the kernel's words", "none in time");
 	json_decref(a->result);
-	a->result = json_pack("{s:s,s:s,s:b,s:o,s:o,s:o,s:b,s:b,s:O}", "schema", "vanity.access/1",
+	vanityd = report_confinement(d, a->differs);
+	a->result = json_pack("{s:s,s:s,s:b,s:o,s:o,s:o,s:b,s:b,s:o,s:O}", "schema", "vanity.access/1",
 			      "system", d->plan->system, "as_planned",
 			      json_array_size(a->differs) == 0, "shards", number(a->shards),
 			      "mappings", number(a->mappings), "descriptors", number(a->descriptors),
-			      "uids_compared", (int)a->uids, "cores_compared", (int)a->cores, "differs",
-			      a->differs);
+			      "uids_compared", (int)a->uids, "cores_compared", (int)a->cores, "vanityd",
+			      vanityd, "differs", a->differs);
 	daemon_log(d, "access: %s, %u shards compared",
 		   json_array_size(a->differs) == 0 ? "as planned" : "DIFFERS", a->shards);
 	a->done = a->round;

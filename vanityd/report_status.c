@@ -248,7 +248,7 @@ json_t *report_status(const struct daemon *d)
 	json_object_set_new(report, "dev", json_boolean(d->dev));
 	json_object_set_new(report, "plan", digest_text(d->plan->digest));
 	json_object_set_new(report, "daemon_generation", number(d->successor + 1));
-	json_object_set_new(report, "daemon_pid", json_integer(own_host_pid()));
+	json_object_set_new(report, "daemon_pid", json_integer(d->own_pid));
 	if (d->successor > 0) {
 		json_object_set_new(report, "adopt_ns", number(d->adopted_ns));
 		json_object_set_new(report, "adopted_at_ns", number(d->born_ns + d->adopted_ns));

@@ -296,6 +296,7 @@ void report_sums_text(FILE *out, const json_t *sums)
 void report_access_text(FILE *out, const json_t *access)
 {
 	const json_t *differs = json_object_get(access, "differs");
+	const json_t *vanityd = json_object_get(access, "vanityd");
 	int planned = json_is_true(json_object_get(access, "as_planned"));
 	const json_t *d;
 	size_t i;
@@ -312,4 +313,9 @@ void report_access_text(FILE *out, const json_t *access)
 		json_is_true(json_object_get(access, "uids_compared")) ? "" :
 									 "; no uids of their own",
 		json_is_true(json_object_get(access, "cores_compared")) ? "" : "; cores not planned");
+	fprintf(out, "vanityd: uid %lld, filters %lld, no_new_privs %s, capabilities %s, Landlock %s\n",
+		report_number(vanityd, "uid"), report_number(vanityd, "filters"),
+		json_is_true(json_object_get(vanityd, "no_new_privs")) ? "yes" : "NO",
+		report_number(vanityd, "capabilities") == 0 ? "none" : "SOME",
+		json_is_true(json_object_get(vanityd, "landlock")) ? "yes" : "no");
 }

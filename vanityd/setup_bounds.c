@@ -14,45 +14,27 @@
 #include "core/bind.h"
 #include "linux/call.h"
 
+#include "landlock.h"
+
 #define SLACK_BYTES (2u << 20) /* stacks, vdso, guards, rounding */
 #define RINGS_BYTES (1u << 20) /* four of at most 4,096 entries of 16 bytes, and their heads */
-
-/* Kernel ABI, linux/landlock.h; newer fields than the oldest headers we build with know. */
-struct landlock_all {
-	uint64_t fs; /* ABI 1, 2 refer, 3 truncate, 5 ioctl on devices */
-	uint64_t net; /* ABI 4: bind, connect */
-	uint64_t scoped; /* ABI 6: abstract sockets, signals */
-};
 
 /* A ruleset that denies all that this kernel knows to deny. */
 static int bounds_landlock(struct setup *s)
 {
-	struct landlock_all all = { .fs = (1ull << 13) - 1 };
-	size_t bytes = 8;
-	long abi = CALL_3(__NR_landlock_create_ruleset, NULL, 0, 1 /* version */), fd;
+	int abi = landlock_abi(), fd;
 
 	if (abi < 1) {
 		s->hand.inactive |= 1u << SETUP_INACTIVE_LANDLOCK;
 		return 0;
 	}
-	all.fs |= abi >= 2 ? 1ull << 13 : 0; /* refer */
-	all.fs |= abi >= 3 ? 1ull << 14 : 0; /* truncate */
-	all.fs |= abi >= 5 ? 1ull << 15 : 0; /* ioctl on devices */
-	if (abi >= 4) {
-		all.net = 3; /* bind, connect */
-		bytes = 16;
-	} else {
+	if (abi < LANDLOCK_ABI_NET)
 		s->hand.inactive |= 1u << SETUP_INACTIVE_LANDLOCK_NET;
-	}
-	if (abi >= 6) {
-		all.scoped = 3; /* abstract sockets, signals */
-		bytes = 24;
-	} else {
+	if (abi < LANDLOCK_ABI_SCOPE)
 		s->hand.inactive |= 1u << SETUP_INACTIVE_LANDLOCK_SCOPE;
-	}
-	fd = CALL_3(__NR_landlock_create_ruleset, &all, bytes, 0);
-	errno = fd < 0 ? (int)-fd : 0;
-	return setup_place(s, (int)fd, KEEPER_FD_LANDLOCK, "Landlock ruleset");
+	fd = landlock_all(abi);
+	errno = fd < 0 ? -fd : 0;
+	return setup_place(s, fd, KEEPER_FD_LANDLOCK, "Landlock ruleset");
 }
 
 /* Shared shards and vanityd stay off the cores that belong to one shard, here or elsewhere. */

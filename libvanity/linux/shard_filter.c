@@ -19,6 +19,9 @@
 
 #define NO_CALL 0xffffffffu
 
+/* linux/sockios.h: SIOCGIFNAME, FLAGS, MTU, INDEX. */
+static const uint32_t daemon_ioctl[] = { 0x8910, 0x8913, 0x8921, 0x8933 };
+
 #define X32_BIT 0x40000000u /* x86_64: the bit that makes a number an x32 call */
 
 #define ROWS_MAX 40u
@@ -209,6 +212,52 @@ static void table_start(struct table *t, const struct filter_facts *facts)
 	    TESTS(low(0, facts->image_fd, facts->image_fd), low(4, AT_EMPTY_PATH, AT_EMPTY_PATH)));
 }
 
+/* vanityd's. Sockets and files it has already, /proc it opens to read. */
+static void table_daemon(struct table *t)
+{
+	ADD(ppoll, "", "sleeping until somebody says something", ANY);
+#ifdef __NR_poll
+	table_row(t, __NR_poll, ANY);
+#endif
+	table_line(t, "poll", "", "the same, where the architecture has it");
+	ADD(restart_syscall, "", "a sleep that was stopped goes on", ANY);
+	ADD(recvmsg, "", "the keeper's messages, with descriptors", ANY);
+	ADD(recvfrom, "", "requests; the kernel's news of interfaces", ANY);
+	/* Without an address: to who is connected already. And never with a descriptor. */
+	ADD(sendto, "no address", "verbs to the keeper, answers to clients",
+	    TESTS(whole(4, 0), low(5, 0, 0)));
+	ADD(accept4, "", "clients", ANY);
+	ADD(getsockopt, "", "who a client is", ANY);
+	ADD(openat, "to read, close-on-exec",
+	    "/proc: processes of shards; Landlock leaves nothing else",
+	    TESTS(low(2, O_CLOEXEC, O_CLOEXEC)));
+	ADD(read, "", "what was opened", ANY);
+	ADD(pread64, "", "digests of the images", ANY);
+	ADD(lseek, "", "facts that the keeper handed over", ANY);
+	ADD(write, "", "the log", ANY);
+	ADD(ftruncate, "", "a log that reached its end begins anew", ANY);
+	ADD(fstat, "", "sizes", ANY);
+	ADD(newfstatat, "flags = AT_EMPTY_PATH", "the same, of a descriptor",
+	    TESTS(low(3, AT_EMPTY_PATH, AT_EMPTY_PATH)));
+	ADD(close, "", "what is done with", ANY);
+	for (uint32_t i = 0; i < sizeof(daemon_ioctl) / sizeof(daemon_ioctl[0]); i++)
+		table_row(t, __NR_ioctl, TESTS(low(1, daemon_ioctl[i], daemon_ioctl[i])));
+	table_line(t, "ioctl", "SIOCGIFINDEX, NAME, FLAGS, MTU", "the state of an interface");
+	ADD(mmap, "prot without PROT_EXEC", "memory, and what the keeper hands over",
+	    TESTS(clear(2, PROT_EXEC)));
+	ADD(mprotect, "prot without PROT_EXEC", "memory", TESTS(clear(2, PROT_EXEC)));
+	ADD(munmap, "", "memory", ANY);
+	ADD(mremap, "", "memory", ANY);
+	ADD(madvise, "", "memory", ANY);
+	ADD(brk, "", "memory", ANY);
+	ADD(futex, "", "libc's locks", ANY);
+	ADD(getrandom, "", "libc's", ANY);
+	ADD(clock_gettime, "", "time, where it cannot be read without a call", ANY);
+	ADD(geteuid, "", "whether a client is the owner", ANY);
+	ADD(rt_sigreturn, "", "back from a handler", ANY);
+	ADD(exit_group, "", "the end", ANY);
+}
+
 /* Rows of one call stay in their order. */
 static void table_sort(struct table *t)
 {
@@ -346,8 +395,10 @@ static void table_make(enum filter_kind kind, const struct filter_facts *facts, 
 	t->line_count = 0;
 	if (kind == FILTER_START)
 		table_start(t, facts);
-	else
+	else if (kind == FILTER_STEADY)
 		table_steady(t, facts);
+	else
+		table_daemon(t);
 }
 
 uint32_t filter_make(enum filter_kind kind, const struct filter_facts *facts,

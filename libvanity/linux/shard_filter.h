@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * shard_filter.h: the two seccomp filters of a shard.
+ * shard_filter.h: the two seccomp filters of a shard, and the one of vanityd.
  *
  *      start filter    added by the keeper before the image is executed: what libvanity's start
  *                      code needs to map, to park and to add the next one
  *      steady filter   added by the shard in vanity_ready(): sleep, wake, return from a handler,
  *                      end. The kernel asks both and the stricter answer wins.
+ *
+ *      daemon filter   added by vanityd before it reads what anybody wrote: reading, answering, its log.
+ *                      It is linked with libc, so there are more of them, and none that makes a socket
+ *                      or a process, names another one, or writes a file that is not open
  *
  * Filters are made from a table of calls with the reason beside each (shard_filter.c), as a binary tree
  * over the call numbers: the kernel's translation of a tree costs half that of a list, and it is
@@ -26,7 +30,7 @@
 
 struct bind;
 
-enum filter_kind { FILTER_START = 0, FILTER_STEADY = 1 };
+enum filter_kind { FILTER_START = 0, FILTER_STEADY = 1, FILTER_DAEMON = 2 };
 
 /* What a filter's argument checks depend on. */
 struct filter_facts {

@@ -293,6 +293,33 @@ static void a_running_shard_has_five_calls(void **state)
 	assert_true(passes_on(FILTER_STEADY, ARCH_AUDIT, __NR_rt_sigreturn, none));
 }
 
+static void vanityd_reads_and_answers_and_makes_nothing(void **state)
+{
+	static const long never[] = { __NR_socket, __NR_connect, __NR_bind, __NR_sendmsg,
+				      __NR_clone, __NR_clone3, __NR_execve, __NR_execveat,
+				      __NR_kill, __NR_tgkill, __NR_pidfd_send_signal, __NR_ptrace,
+				      __NR_process_vm_writev, __NR_unlinkat, __NR_mkdirat,
+				      __NR_unshare, __NR_setns, __NR_mount, __NR_io_uring_setup,
+				      __NR_bpf, __NR_keyctl, __NR_seccomp, __NR_prctl,
+				      __NR_sched_setaffinity, __NR_memfd_create };
+	static const uint64_t none[6];
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
+		assert_false(passes_on(FILTER_DAEMON, ARCH_AUDIT, never[i], none));
+	/* To who is connected, and only to be read. */
+	assert_true(PASSES(FILTER_DAEMON, __NR_sendto, 5, 0x1000, 40, 0x4000, 0, 0));
+	assert_false(PASSES(FILTER_DAEMON, __NR_sendto, 5, 0x1000, 40, 0x4000, 0x1000, 16));
+	assert_true(PASSES(FILTER_DAEMON, __NR_openat, -100, 0x1000, 02000000));
+	assert_false(PASSES(FILTER_DAEMON, __NR_openat, -100, 0x1000, 02000001)); /* to write */
+	assert_false(PASSES(FILTER_DAEMON, __NR_openat, -100, 0x1000, 02000100)); /* made */
+	assert_true(PASSES(FILTER_DAEMON, __NR_ioctl, 5, 0x8933)); /* SIOCGIFINDEX */
+	assert_false(PASSES(FILTER_DAEMON, __NR_ioctl, 5, 0x8914)); /* SIOCSIFFLAGS */
+	assert_true(PASSES(FILTER_DAEMON, __NR_mmap, 0, 4096, 3));
+	assert_false(PASSES(FILTER_DAEMON, __NR_mmap, 0, 4096, 7));
+	assert_false(PASSES(FILTER_DAEMON, __NR_mprotect, 0, 4096, 5));
+}
+
 static void another_machines_calls_do_not_pass(void **state)
 {
 	static const uint64_t none[6];
@@ -315,7 +342,7 @@ static void a_shard_without_neighbours_writes_nothing(void **state)
 	assert_int_equal(run(code, count, &data), SECCOMP_RET_KILL_PROCESS);
 }
 
-/* docs/isolation.md prints the tables, in order: start, steady, and steady with devices. */
+/* docs/isolation.md prints the tables, in order: start, steady, steady with devices, vanityd's. */
 static void the_page_says_what_the_filters_say(void **state)
 {
 	static const struct filter_facts plain = { .neighbour_count = 1 };
@@ -329,7 +356,8 @@ static void the_page_says_what_the_filters_say(void **state)
 		const struct filter_facts *facts;
 	} table[] = { { FILTER_START, &plain },
 		      { FILTER_STEADY, &plain },
-		      { FILTER_STEADY, &devices } };
+		      { FILTER_STEADY, &devices },
+		      { FILTER_DAEMON, &plain } };
 	char *text = calloc(1, 1 << 16), line[256];
 	FILE *f = fopen(ISOLATION_PAGE, "r");
 	const char *at = text;
@@ -340,6 +368,8 @@ static void the_page_says_what_the_filters_say(void **state)
 	assert_in_range(fread(text, 1, (1 << 16) - 1, f), 1, (1 << 16) - 2);
 	fclose(f);
 	for (uint32_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		at = strstr(at, table[i].kind == FILTER_DAEMON ? "\n## vanityd\n" : "|---|---|---|\n| `");
+		assert_non_null(at);
 		at = strstr(at, "|---|---|---|\n| `");
 		assert_non_null(at);
 		at = strchr(at, '\n') + 1;
@@ -369,6 +399,7 @@ int main(void)
 		cmocka_unit_test(only_memory_that_the_limits_count_is_mapped),
 		cmocka_unit_test(only_the_image_is_executed_and_only_filters_are_added),
 		cmocka_unit_test(a_running_shard_has_five_calls),
+		cmocka_unit_test(vanityd_reads_and_answers_and_makes_nothing),
 		cmocka_unit_test(another_machines_calls_do_not_pass),
 		cmocka_unit_test(a_shard_without_neighbours_writes_nothing),
 		cmocka_unit_test(the_page_says_what_the_filters_say),

@@ -156,18 +156,15 @@ static void rx_return_copied(struct vanity_rx *rx)
 }
 
 /* Pairs with the acquire in room_look(): slots below are the producer's again. */
-static void rx_say_room(struct vanity_rx *rx)
+static __attribute__((noinline)) void rx_say_room(struct vanity_rx *rx)
 {
 	rx->room = rx->head;
 	room_say(rx->mine, rx->room);
 	shard_dirty(&rx->ch);
 }
 
-void rx_finish(struct vanity_rx *rx)
+static inline void rx_finish_slots(struct vanity_rx *rx)
 {
-	if (rx->copied_count > 0)
-		rx_return_copied(rx);
-	rx_lane_publish(rx);
 	if (rx->head == rx->taken)
 		return;
 	rx->head = rx->taken;
@@ -175,6 +172,14 @@ void rx_finish(struct vanity_rx *rx)
 	/* The line that tells of room costs both of us one transfer: not for every burst. */
 	if (rx->head - rx->room > rx->ch.slots.mask / ROOM_PARTS)
 		rx_say_room(rx);
+}
+
+void rx_finish(struct vanity_rx *rx)
+{
+	if (rx->copied_count > 0)
+		rx_return_copied(rx);
+	rx_lane_publish(rx);
+	rx_finish_slots(rx);
 }
 
 void rx_idle(struct vanity_rx *rx)
@@ -185,17 +190,17 @@ void rx_idle(struct vanity_rx *rx)
 }
 
 /* At most what one call may take: on an open channel the slots say how much there is. */
-static uint32_t rx_limit(const struct vanity_rx *rx, uint32_t max)
+static inline uint32_t rx_limit(const struct vanity_rx *rx, uint32_t max)
 {
 	uint64_t below_cut = rx->tail - rx->taken;
 
-	if (rx->ch.fault != CHANNEL_OK)
-		return 0;
 	if (max > VANITY_BURST_MAX)
 		max = VANITY_BURST_MAX;
-	if (!rx->ch.open && max > below_cut)
-		max = (uint32_t)below_cut;
-	return max;
+	if (likely(rx->ch.open)) /* then nobody refuses it, and we are live */
+		return max;
+	if (rx->ch.fault != CHANNEL_OK || !rx->ch.self->live)
+		return 0;
+	return max < below_cut ? max : (uint32_t)below_cut;
 }
 
 bool rx_look(struct vanity_rx *rx)
@@ -208,15 +213,13 @@ bool rx_look(struct vanity_rx *rx)
 	return rx->tail != before;
 }
 
-/* Sampled hop latency: the producer stamped one position of its last bursts. */
-static void rx_sample(struct vanity_rx *rx, uint64_t first, uint64_t end)
+/* Sampled hop latency: the producer stamped one position of this burst, if it is honest. */
+static __attribute__((noinline)) void rx_sample(struct vanity_rx *rx, uint64_t end)
 {
-	uint64_t at = wire_load(&rx->peer->stamp_at);
 	uint64_t now, stamp, age;
 
-	if (at - first >= end - first || at == rx->stamp_at)
+	if (wire_load(&rx->peer->stamp_at) != (end - 1) >> STAMP_SHIFT << STAMP_SHIFT)
 		return;
-	rx->stamp_at = at;
 	stamp = wire_load(&rx->peer->stamp_cycles);
 	now = arch_cycles();
 	age = now > stamp ? now - stamp : 0; /* a lying producer spoils its own figure only */
@@ -302,7 +305,8 @@ static inline void rx_took(struct vanity_rx *rx, uint32_t n)
 	burst_take(rx->mine, rx->taken);
 	if (rx->tail - first < n)
 		rx->tail = rx->taken;
-	rx_sample(rx, first, rx->taken);
+	if (burst_stamped(first, rx->taken))
+		rx_sample(rx, rx->taken);
 	shard_first_item(rx->ch.self);
 }
 
@@ -317,8 +321,6 @@ uint32_t vanity_rx_take(struct vanity_rx *rx, struct vanity_ref *ret_ref, uint32
 	if (ch->pool_count == 0)
 		shard_lookup_failed(self, NO_FRAMES "input ", ch->bind->name);
 	rx_finish(rx);
-	if (!self->live)
-		return 0;
 	ref_max = rx_limit(rx, ref_max);
 	/* Nowhere to copy to: it waits in the channel, and its producer with it. */
 	if (rx->copy != NULL && ref_max > rx->copy->free_count)
@@ -362,23 +364,30 @@ uint32_t vanity_slot_take(struct vanity_rx *rx, void *ret_slots, uint32_t n_max)
 {
 	struct channel *ch = &rx->ch;
 	struct vanity_shard *self = ch->self;
-	uint8_t *to = ret_slots;
+	struct channel_slots s = ch->slots;
 	uint32_t n;
 
 	vanity_assert(self, ch->pool_count == 0);
-	rx_finish(rx);
-	if (!self->live)
-		return 0;
+	rx_finish_slots(rx);
 	n_max = rx_limit(rx, n_max);
-	for (n = 0; n < n_max; n++) {
-		if (slot_take_plain(&ch->slots, rx->slot, rx->taken + n, to)) {
-			to += ch->bind->slot_bytes;
-			continue;
-		}
-		if (!ch->open)
-			channel_break(ch, CHANNEL_SLOT_STALE, rx->taken + n);
+	switch (s.words) { /* the usual sizes as constants */
+	case 1:
+		s.words = 1;
+		n = slots_take(s, rx->slot, rx->taken, ret_slots, n_max);
 		break;
+	case 2:
+		s.words = 2;
+		n = slots_take(s, rx->slot, rx->taken, ret_slots, n_max);
+		break;
+	case 8:
+		s.words = 8;
+		n = slots_take(s, rx->slot, rx->taken, ret_slots, n_max);
+		break;
+	default:
+		n = slots_take(s, rx->slot, rx->taken, ret_slots, n_max);
 	}
+	if (n < n_max && !ch->open)
+		channel_break(ch, CHANNEL_SLOT_STALE, rx->taken + n);
 	rx_took(rx, n);
 	return n;
 }
@@ -587,9 +596,9 @@ void vanity_tx_publish(struct vanity_tx *tx)
 
 	if (n == 0)
 		return;
-	if (tx->bursts++ % STAMP_EVERY == 0) {
+	if (burst_stamped(tx->published, tx->tail)) {
 		wire_store(&tx->mine->stamp_cycles, arch_cycles());
-		wire_store(&tx->mine->stamp_at, tx->published);
+		wire_store(&tx->mine->stamp_at, (tx->tail - 1) >> STAMP_SHIFT << STAMP_SHIFT);
 	}
 	/* All of a line while it is ours: the consumer looks at the first slot of it and would take it
 	 * away between two of our stores. */
@@ -607,21 +616,35 @@ uint32_t vanity_slot_put(struct vanity_tx *tx, const void *slots, uint32_t n)
 {
 	struct channel *ch = &tx->ch;
 	struct vanity_shard *self = ch->self;
-	const uint8_t *from = slots;
-	uint32_t room, i;
+	struct channel_slots s = ch->slots;
+	uint32_t room;
 
 	vanity_assert(self, ch->pool_count == 0);
-	if (ch->closed || !ch->open || (self->frozen && self->rx_count == 0))
-		room = 0;
-	else
+	room = 0;
+	if (likely(ch->open) && likely(!self->frozen || self->rx_count > 0))
 		room = tx_room(tx, n);
-	for (i = 0; i < room; i++)
-		slot_put_plain(&ch->slots, tx->slot, tx->tail++, from + (size_t)i * ch->bind->slot_bytes);
-	if (i < n && (ch->bind->full == PLAN_FULL_DROP || ch->closed)) {
-		cell_add(&ch->cell->dropped, n - i);
+	switch (s.words) { /* the usual sizes as constants */
+	case 1:
+		s.words = 1;
+		slots_put(s, tx->slot, tx->tail, slots, room);
+		break;
+	case 2:
+		s.words = 2;
+		slots_put(s, tx->slot, tx->tail, slots, room);
+		break;
+	case 8:
+		s.words = 8;
+		slots_put(s, tx->slot, tx->tail, slots, room);
+		break;
+	default:
+		slots_put(s, tx->slot, tx->tail, slots, room);
+	}
+	tx->tail += room;
+	if (!likely(room == n) && (ch->bind->full == PLAN_FULL_DROP || ch->closed)) {
+		cell_add(&ch->cell->dropped, n - room);
 		return n;
 	}
-	return i;
+	return room;
 }
 
 /* --- frames -------------------------------------------------------------------------------- */

@@ -75,6 +75,14 @@ static inline uint64_t slot_word(const struct channel_slots *s, uint64_t at)
 	return (at & s->mask) * s->words;
 }
 
+/* Of @n positions from @at on, those before the slots begin again: one lap, one piece of memory. */
+static inline uint32_t slot_run(const struct channel_slots *s, uint64_t at, uint32_t n)
+{
+	uint32_t end = s->mask + 1 - (uint32_t)(at & s->mask);
+
+	return n < end ? n : end;
+}
+
 /* --- P: the item, and last its lap --------------------------------------------------------- */
 
 /* A frame slot: WIRE_FRAME_SLOT_BYTES. @word0 without lap. */
@@ -84,27 +92,37 @@ static inline void slot_put_frame(const struct channel_slots *s, wire_u64 *slots
 	wire_store_pair_release(&slots[(at & s->mask) * 2], word0 | slot_lap(s, at), word1, s->pair);
 }
 
-/* A plain slot of s->words words from @bytes, in any alignment; the top bit of word 0 is ours. */
-static inline void slot_put_plain(const struct channel_slots *s, wire_u64 *slots, uint64_t at,
-				  const void *bytes)
+/*
+ * @n plain slots from @bytes, in any alignment; the top bit of each first word is ours. Always
+ * inlined, with @s by value: with a constant number of words it is a loop of plain moves.
+ */
+static inline __attribute__((always_inline)) void
+slots_put(struct channel_slots s, wire_u64 *slots, uint64_t at, const void *bytes, uint32_t n)
 {
-	wire_u64 *slot = &slots[slot_word(s, at)];
 	const uint8_t *from = bytes;
-	uint64_t word[2];
-	uint32_t w;
 
-	for (w = 2; w < s->words; w++) {
-		__builtin_memcpy(word, from + (uint64_t)w * 8, 8);
-		wire_store(&slot[w], word[0]);
+	while (n > 0) {
+		wire_u64 *slot = &slots[slot_word(&s, at)];
+		uint32_t run = slot_run(&s, at, n);
+		uint64_t lap = slot_lap(&s, at);
+
+		n -= run;
+		at += run;
+		for (; run > 0; run--, slot += s.words, from += s.words * 8) {
+			uint64_t word[2];
+
+			for (uint32_t w = 2; w < s.words; w++) {
+				__builtin_memcpy(word, from + (uint64_t)w * 8, 8);
+				wire_store(&slot[w], word[0]);
+			}
+			__builtin_memcpy(word, from, s.words == 1 ? 8 : 16);
+			word[0] = (word[0] & ~WIRE_SLOT_LAP) | lap;
+			if (s.words == 1)
+				wire_store_release(slot, word[0]);
+			else
+				wire_store_pair_release(slot, word[0], word[1], s.pair);
+		}
 	}
-	if (s->words == 1) {
-		__builtin_memcpy(word, from, 8);
-		wire_store_release(slot, (word[0] & ~WIRE_SLOT_LAP) | slot_lap(s, at));
-		return;
-	}
-	__builtin_memcpy(word, from, 16);
-	wire_store_pair_release(slot, (word[0] & ~WIRE_SLOT_LAP) | slot_lap(s, at), word[1],
-				s->pair);
 }
 
 /* "Not yet": the lap of the round before. A successor of P does this to the slots that are free. */
@@ -144,21 +162,32 @@ static inline int slot_take_frame(const struct channel_slots *s, const wire_u64 
 	return 1;
 }
 
-static inline int slot_take_plain(const struct channel_slots *s, const wire_u64 *slots, uint64_t at,
-				  void *ret_bytes)
+/* Up to @n plain slots. Return: how many there are, up to the first that is not. */
+static inline __attribute__((always_inline)) uint32_t
+slots_take(struct channel_slots s, const wire_u64 *slots, uint64_t at, void *ret_bytes, uint32_t n)
 {
-	const wire_u64 *slot = &slots[slot_word(s, at)];
 	uint8_t *to = ret_bytes;
-	uint64_t word = wire_load_acquire(slot) ^ slot_lap(s, at);
+	uint32_t left = n;
 
-	if (word & WIRE_SLOT_LAP)
-		return 0;
-	__builtin_memcpy(to, &word, 8);
-	for (uint32_t w = 1; w < s->words; w++) {
-		word = wire_load(&slot[w]);
-		__builtin_memcpy(to + (uint64_t)w * 8, &word, 8);
+	while (left > 0) {
+		const wire_u64 *slot = &slots[slot_word(&s, at)];
+		uint32_t run = slot_run(&s, at, left);
+		uint64_t lap = slot_lap(&s, at);
+
+		at += run;
+		for (; run > 0; run--, left--, slot += s.words, to += s.words * 8) {
+			uint64_t word = wire_load_acquire(slot) ^ lap;
+
+			if (word & WIRE_SLOT_LAP)
+				return n - left;
+			__builtin_memcpy(to, &word, 8);
+			for (uint32_t w = 1; w < s.words; w++) {
+				word = wire_load(&slot[w]);
+				__builtin_memcpy(to + (uint64_t)w * 8, &word, 8);
+			}
+		}
 	}
-	return 1;
+	return n;
 }
 
 /* Before the first effect of a burst that ends at @taken. */

@@ -42,7 +42,7 @@ void *memset(void *to, int value, size_t n);
 #define LANE_BURST 256u /* lane entries worked off in one vanity_running() */
 #define RING_TURNS 16u /* turns after which a shard on a shared core rings whom it gave something */
 #define ROOM_PARTS 8u /* room is told when one part in this many of the slots became free */
-#define STAMP_EVERY 64u /* one published burst in this many carries a time stamp */
+#define STAMP_SHIFT 8 /* one item in 1 << this carries a time stamp */
 
 struct channel_pool {
 	uint32_t first, count; /* frame numbers */
@@ -96,7 +96,6 @@ struct vanity_rx {
 			* While not open the cut: nothing beyond is taken */
 	uint64_t lane_tail, lane_published;
 	uint32_t hand_count, adopted_count; /* frames from here; how many of them are `adopted` */
-	uint64_t stamp_at; /* last sample counted */
 	struct vanity_pool *copy; /* ours: each frame is copied into one of it; NULL: it is lent */
 	uint32_t copied_count; /* of the burst in hand: the lender's frames, not given back yet */
 	uint32_t copied[VANITY_BURST_MAX];
@@ -121,7 +120,6 @@ struct vanity_tx {
 	uint64_t *claim; /* bitmap: frames with TO_MANY that this borrower stated */
 	uint64_t *kept; /* bitmap: frames lent before the consumer's start, and stated by it */
 	uint32_t kept_count;
-	uint32_t bursts; /* published; decides on stamps */
 	uint64_t stage[VANITY_BURST_MAX][2]; /* frame slots of [published, tail), not stored yet */
 	uint32_t uncarried; /* 1: a frame of no pool of ours was put, and that was said */
 };
@@ -184,6 +182,14 @@ __attribute__((noreturn)) void shard_bug(struct vanity_shard *self, const char *
 static inline void shard_dirty(struct channel *ch)
 {
 	ch->self->neighbour[ch->neighbour].dirty = 1;
+}
+
+#define likely(condition) __builtin_expect(!!(condition), 1)
+
+/* Does [first, end) hold an item that is stamped? */
+static inline bool burst_stamped(uint64_t first, uint64_t end)
+{
+	return (first - 1) >> STAMP_SHIFT != (end - 1) >> STAMP_SHIFT;
 }
 
 /* Add to a count in our own cell: we are its only writer. */

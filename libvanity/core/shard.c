@@ -146,7 +146,6 @@ static void rx_format(struct vanity_rx *rx, uint8_t *mine, const uint8_t *peer)
 	rx->back = (wire_u64 *)(void *)(mine + bitmap);
 	rx->lane = (wire_u32 *)(void *)(mine + 2 * bitmap);
 	rx->lane_mask = p->lane_slots ? p->lane_slots - 1 : 0;
-	rx->stamp_at = UINT64_MAX;
 	rx->copy = p->copy == PLAN_NONE ? NULL : &rx->ch.self->pool[p->copy];
 }
 

@@ -7,6 +7,25 @@
 
 #define NO_FRAMES "no frames here: say `pools = [ POOL ]` for "
 
+/* The usual sizes as constants. Functions of their own, so that each is short where it is called. */
+#define SLOTS_OF(n)                                                                                \
+	static __attribute__((noinline)) uint32_t slots_take_##n(                                  \
+		struct channel_slots s, const wire_u64 *slots, uint64_t at, void *to, uint32_t max)\
+	{                                                                                          \
+		s.words = n;                                                                       \
+		return slots_take(s, slots, at, to, max);                                          \
+	}                                                                                          \
+	static __attribute__((noinline)) void slots_put_##n(                                       \
+		struct channel_slots s, wire_u64 *slots, uint64_t at, uint64_t end,                \
+		const void *from, uint32_t count)                                                  \
+	{                                                                                          \
+		s.words = n;                                                                       \
+		slots_put(s, slots, at, end, from, count);                                         \
+	}
+SLOTS_OF(1)
+SLOTS_OF(2)
+SLOTS_OF(8)
+
 void channel_break(struct channel *ch, uint32_t fault, uint64_t value)
 {
 	if (ch->fault != CHANNEL_OK)
@@ -360,32 +379,30 @@ void vanity_rx_give_back(struct vanity_rx *rx, const struct vanity_ref *ref, uin
 	rx_return(rx, local, ref->frame);
 }
 
+static inline uint32_t rx_slots_take(const struct vanity_rx *rx, void *to, uint32_t max)
+{
+	switch (rx->ch.slots.words) {
+	case 1:
+		return slots_take_1(rx->ch.slots, rx->slot, rx->taken, to, max);
+	case 2:
+		return slots_take_2(rx->ch.slots, rx->slot, rx->taken, to, max);
+	case 8:
+		return slots_take_8(rx->ch.slots, rx->slot, rx->taken, to, max);
+	default:
+		return slots_take(rx->ch.slots, rx->slot, rx->taken, to, max);
+	}
+}
+
 uint32_t vanity_slot_take(struct vanity_rx *rx, void *ret_slots, uint32_t n_max)
 {
 	struct channel *ch = &rx->ch;
 	struct vanity_shard *self = ch->self;
-	struct channel_slots s = ch->slots;
 	uint32_t n;
 
 	vanity_assert(self, ch->pool_count == 0);
 	rx_finish_slots(rx);
 	n_max = rx_limit(rx, n_max);
-	switch (s.words) { /* the usual sizes as constants */
-	case 1:
-		s.words = 1;
-		n = slots_take(s, rx->slot, rx->taken, ret_slots, n_max);
-		break;
-	case 2:
-		s.words = 2;
-		n = slots_take(s, rx->slot, rx->taken, ret_slots, n_max);
-		break;
-	case 8:
-		s.words = 8;
-		n = slots_take(s, rx->slot, rx->taken, ret_slots, n_max);
-		break;
-	default:
-		n = slots_take(s, rx->slot, rx->taken, ret_slots, n_max);
-	}
+	n = rx_slots_take(rx, ret_slots, n_max);
 	if (n < n_max && !ch->open)
 		channel_break(ch, CHANNEL_SLOT_STALE, rx->taken + n);
 	rx_took(rx, n);
@@ -603,9 +620,8 @@ void vanity_tx_publish(struct vanity_tx *tx)
 	/* All of a line while it is ours: the consumer looks at the first slot of it and would take it
 	 * away between two of our stores. */
 	if (tx->ch.pool_count > 0)
-		for (uint32_t i = 0; i < n; i++)
-			slot_put_frame(&tx->ch.slots, tx->slot, tx->published + i, tx->stage[i][0],
-				       tx->stage[i][1]);
+		slots_put_2(tx->ch.slots, tx->slot, tx->published, tx->room + tx->ch.slots.mask + 1,
+			    tx->stage, n);
 	tx->published = tx->tail;
 	wire_store_release(&tx->mine->tail, tx->tail);
 	shard_dirty(&tx->ch);
@@ -616,28 +632,26 @@ uint32_t vanity_slot_put(struct vanity_tx *tx, const void *slots, uint32_t n)
 {
 	struct channel *ch = &tx->ch;
 	struct vanity_shard *self = ch->self;
-	struct channel_slots s = ch->slots;
+	uint64_t end;
 	uint32_t room;
 
 	vanity_assert(self, ch->pool_count == 0);
 	room = 0;
 	if (likely(ch->open) && likely(!self->frozen || self->rx_count > 0))
 		room = tx_room(tx, n);
-	switch (s.words) { /* the usual sizes as constants */
+	end = tx->room + ch->slots.mask + 1;
+	switch (ch->slots.words) {
 	case 1:
-		s.words = 1;
-		slots_put(s, tx->slot, tx->tail, slots, room);
+		slots_put_1(ch->slots, tx->slot, tx->tail, end, slots, room);
 		break;
 	case 2:
-		s.words = 2;
-		slots_put(s, tx->slot, tx->tail, slots, room);
+		slots_put_2(ch->slots, tx->slot, tx->tail, end, slots, room);
 		break;
 	case 8:
-		s.words = 8;
-		slots_put(s, tx->slot, tx->tail, slots, room);
+		slots_put_8(ch->slots, tx->slot, tx->tail, end, slots, room);
 		break;
 	default:
-		slots_put(s, tx->slot, tx->tail, slots, room);
+		slots_put(ch->slots, tx->slot, tx->tail, end, slots, room);
 	}
 	tx->tail += room;
 	if (!likely(room == n) && (ch->bind->full == PLAN_FULL_DROP || ch->closed)) {

@@ -85,6 +85,25 @@ static inline uint32_t slot_run(const struct channel_slots *s, uint64_t at, uint
 
 /* --- P: the item, and last its lap --------------------------------------------------------- */
 
+/* How far ahead of its stores P asks for the lines, in bytes: what it writes in the time that a line
+ * takes to come back from C. */
+#define SLOTS_AHEAD 1024u
+#define SLOTS_LINE 64u
+
+/* Ask for the lines that lie so far behind [at, at + n), where C said that they are free: below @end. */
+static inline __attribute__((always_inline)) void
+slots_ahead(struct channel_slots s, const wire_u64 *slots, uint64_t at, uint64_t end, uint32_t n)
+{
+	uint32_t bytes = s.words * 8, ahead = SLOTS_AHEAD / bytes;
+	uint32_t step = bytes < SLOTS_LINE ? SLOTS_LINE / bytes : 1;
+	uint64_t p = (at + step - 1) & ~(uint64_t)(step - 1);
+
+	if (bytes > SLOTS_LINE || end - at < ahead + n)
+		return;
+	for (; p - at < n; p += step)
+		wire_prefetch_write(&slots[slot_word(&s, p + ahead)]);
+}
+
 /* A frame slot: WIRE_FRAME_SLOT_BYTES. @word0 without lap. */
 static inline void slot_put_frame(const struct channel_slots *s, wire_u64 *slots, uint64_t at,
 				  uint64_t word0, uint64_t word1)
@@ -93,13 +112,16 @@ static inline void slot_put_frame(const struct channel_slots *s, wire_u64 *slots
 }
 
 /*
- * @n plain slots from @bytes, in any alignment; the top bit of each first word is ours. Always
- * inlined, with @s by value: with a constant number of words it is a loop of plain moves.
+ * @n plain slots from @bytes, in any alignment; the top bit of each first word is ours. There is room
+ * up to @end. Always inlined, with @s by value: with a constant number of words it is a loop of plain moves.
  */
 static inline __attribute__((always_inline)) void
-slots_put(struct channel_slots s, wire_u64 *slots, uint64_t at, const void *bytes, uint32_t n)
+slots_put(struct channel_slots s, wire_u64 *slots, uint64_t at, uint64_t end, const void *bytes,
+	  uint32_t n)
 {
 	const uint8_t *from = bytes;
+
+	slots_ahead(s, slots, at, end, n);
 
 	while (n > 0) {
 		wire_u64 *slot = &slots[slot_word(&s, at)];

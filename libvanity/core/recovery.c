@@ -206,8 +206,9 @@ static void rx_detach(struct vanity_rx *rx, uint64_t generation)
 
 	rx_lane_publish(rx);
 	if (channel_has_joined(ch)) {
-		/* One last look, as if just before the death: what was published is not lost. */
-		if (ch->open)
+		/* One last look, as if just before the death: what was published is not lost. Also when
+		 * we have not noticed yet that the channel is open: the dead one had. */
+		if (ch->open || (ch->fault == CHANNEL_OK && channel_opens(ch, &rx->peer->joined)))
 			(void)rx_look(rx);
 		/* Behind a broken promise nothing is taken any more: the cut is where we stand. */
 		if (ch->fault != CHANNEL_OK)

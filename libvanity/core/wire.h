@@ -99,6 +99,12 @@ static inline void wire_store_u32(wire_u32 *w, uint32_t value)
 	__atomic_store_n(&w->word_do_not_touch, value, __ATOMIC_RELAXED);
 }
 
+/* A hint: this line will be written. */
+static inline void wire_prefetch_write(const wire_u64 *w)
+{
+	arch_prefetch_write(w);
+}
+
 /*
  * Two neighbouring words of which the first vouches for both: who sees the first sees the second,
  * and all that was stored before. @pair: this machine stores 16 aligned bytes at once

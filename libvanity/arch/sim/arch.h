@@ -30,6 +30,11 @@ static inline void arch_store_pair(uint64_t *to, uint64_t first, uint64_t second
 	__atomic_store_n(&to[0], first, __ATOMIC_RELEASE);
 }
 
+static inline void arch_prefetch_write(const void *line)
+{
+	(void)line;
+}
+
 static inline void arch_point(const void *word)
 {
 	sim_point(word);

@@ -6,6 +6,7 @@
  *   arch_pause()   in a polling loop: be kind to the sibling thread
  *   arch_cycles()  a counter that runs at a constant rate on all cores
  *   arch_point()   nothing; the simulator's pseudo-ISA (arch/sim) schedules here
+ *   arch_prefetch_write()  this cache line will be written soon: a hint
  *   arch_store_pair()  two words at a multiple of 16 at once, after all that was stored before; only
  *                  where the machine says that it can (ARCH_FEATURE_PAIR)
  */
@@ -35,6 +36,12 @@ static inline void arch_store_pair(uint64_t *to, uint64_t first, uint64_t second
 	words both = { first, second };
 
 	__asm__ volatile("movdqa %1, %0" : "=m"(*(words *)to) : "x"(both) : "memory");
+}
+
+/* The line will be written: PREFETCHW, a no-op where it is not known. */
+static inline void arch_prefetch_write(const void *line)
+{
+	__asm__ volatile("prefetchw %0" : : "m"(*(const char *)line));
 }
 
 static inline void arch_point(const void *word)

@@ -41,7 +41,7 @@ int vanity_main(struct vanity_shard *self)
 		if (++t->next % every == 0) {
 			vanity_count(self, TORN_LIES, 1);
 			if (lie == NULL)
-				slots_put(out->ch.slots, out->slot, out->tail + 2, t->slot, 1);
+				slots_put(out->ch.slots, out->slot, out->tail + 2, 0, t->slot, 1);
 			else
 				wire_store(&out->mine->tail, out->tail + 1000);
 			for (uint32_t i = 0; i < 20; i++)

@@ -439,6 +439,26 @@ static void a_resume_order_that_the_wire_does_not_confirm_starts_afresh(void **s
 	rig_free(r);
 }
 
+/* The other end saw the channel open, sent, and died, before we looked whether it is open. */
+static void what_came_before_we_saw_the_channel_open_is_not_lost(void **state)
+{
+	struct rig *r = system_new(&chain);
+	struct vanity_ref ref[8];
+
+	(void)state;
+	rig_rx(r, 0)->ch.open = 0;
+	rig_rx(r, 0)->ch.self->unopened++;
+	rig_send(r, 0, 3, 0);
+	die(r, 0);
+	assert_int_equal(wire_load(&rig_wire_rx(r, 0)->cut), 3);
+	assert_int_equal(take(r, 0, ref, 8), 3);
+	for (uint32_t i = 0; i < 3; i++)
+		vanity_rx_give_back(rig_rx(r, 0), &ref[i], VANITY_DONE);
+	restart(r, 0);
+	all_home(r);
+	rig_free(r);
+}
+
 /* --- counters that begin near their end ------------------------------------------------------ */
 
 static void cursors_pass_the_end_of_64_bits(void **state)
@@ -1012,6 +1032,7 @@ int main(void)
 		cmocka_unit_test(a_successor_that_dies_before_ready_leaves_the_words_that_stand),
 		cmocka_unit_test(a_successor_that_dies_before_anybody_joined_it_moved_nothing),
 		cmocka_unit_test(a_resume_order_that_the_wire_does_not_confirm_starts_afresh),
+		cmocka_unit_test(what_came_before_we_saw_the_channel_open_is_not_lost),
 		cmocka_unit_test(cursors_pass_the_end_of_64_bits),
 		cmocka_unit_test(what_the_dead_one_cannot_have_taken_is_skipped_counted_and_said),
 		cmocka_unit_test(more_than_a_burst_in_doubt_is_impossible),

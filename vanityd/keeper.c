@@ -17,7 +17,7 @@
  *                       REBIND       end
  *
  * What vanityd says is a claim: a message has one size, its verb and shard are in the plan, the
- * generation is new (START) or the living one (KILL). Everything else is counted and ignored.
+ * generation is the next (START) or the living one (KILL). Everything else is counted and ignored.
  * What vanityd must be told is a flag a shard, not a queue: a vanityd that hangs costs nothing.
  *
  * The verbs are listed in keeper.h, a child's steps in keeper_start.c; devices are keeper_device.c's.
@@ -364,8 +364,9 @@ static void verb_start(struct keeper *k, const struct keeper_message *m)
 
 	/* vanityd may have seen the end through the pidfd before we did. */
 	reap(k);
-	if (s->alive || m->generation <= s->generation) {
-		refuse(k, "start of a generation that is not new", m);
+	/* One by one: a number near the last one would leave its successors none. */
+	if (s->alive || m->generation != s->generation + 1 || m->generation == 0) {
+		refuse(k, "start of a generation that is not the next", m);
 		return;
 	}
 	error = keeper_shard_start(k, m->shard, m->generation);

@@ -21,7 +21,8 @@
  *         KEEPER_READY            nothing more to hand over: act; value: ticks of the clock a
  *                                 second; code: how cores are the shards' own (keeper_hand.h)
  *      vanityd -> keeper:
- *         KEEPER_START shard generation      answered by KEEPER_STARTED (fd: pidfd) or KEEPER_ENDED
+ *         KEEPER_START shard generation      the one after the last; answered by KEEPER_STARTED (fd:
+ *                                            pidfd) or KEEPER_ENDED
  *         KEEPER_KILL shard generation       SIGKILL, only if that generation is alive
  *         KEEPER_FACTS shard                 answered by KEEPER_FACTS_ARE (fd: memfd of text)
  *         KEEPER_REBIND device               its interface is back: bind it anew; one at a time,

@@ -63,6 +63,7 @@ static struct {
 	int control, client, ready;
 	uint64_t random;
 	uint32_t generation[SHARDS]; /* newest heard of */
+	uint64_t sent; /* messages, starts among them */
 	uint32_t alive[SHARDS];
 	struct order done;
 	int spare[8]; /* descriptors to attach */
@@ -111,6 +112,9 @@ static int daemon_hears(int flags)
 			_exit(94);
 		stand.done.started += m.verb == KEEPER_STARTED;
 		stand.done.ended += m.verb == KEEPER_ENDED;
+		/* Generations are counted one by one, whatever was asked for. */
+		if (m.generation > stand.sent)
+			_exit(92);
 		if (m.generation >= stand.generation[m.shard])
 			stand.alive[m.shard] = m.verb == KEEPER_STARTED;
 		if (m.generation > stand.generation[m.shard])
@@ -159,8 +163,7 @@ static struct keeper_message message_make(void)
 	m.verb = pick(4) == 0 ? word(m.verb) : m.verb;
 	m.verb = m.verb == KEEPER_STOP ? 0 : m.verb; /* tried by itself, at the end */
 	m.shard = pick(4) == 0 ? pick(VANITY_SHARDS_MAX + 2) : word(m.shard);
-	/* Not beyond a few: one start of the last generation of all would leave none to try. */
-	m.generation = m.verb == KEEPER_START ? pick(m.generation + 2) : word(m.generation);
+	m.generation = word(m.generation);
 	m.code = (int32_t)word(0);
 	m.signal = word(9);
 	m.alive = word(1);
@@ -215,6 +218,7 @@ static void daemon_fuzz(uint64_t seed, uint64_t messages)
 	for (uint64_t i = 0; i < messages; i++) {
 		struct keeper_message m = message_make();
 
+		stand.sent++;
 		message_send(&m);
 		if (deaf > 0)
 			deaf--;

@@ -638,6 +638,8 @@ static void messages_outside_the_plan_change_nothing(void)
 	ask(77, 0, 0);
 	ask(DO_GARBAGE, 0, 0);
 	ask(KEEPER_START, 1, 0); /* generation 0 is none */
+	ask(KEEPER_START, 1, 2); /* there was no first one */
+	ask(KEEPER_START, 1, 0xffffffffu); /* its successor would have no number */
 	m = hear(100);
 	check(m.verb == 0, "answered verb %u", m.verb);
 	ask(KEEPER_FACTS, 1, 0); /* not alive: answered, with nothing */
@@ -647,6 +649,9 @@ static void messages_outside_the_plan_change_nothing(void)
 	(void)!recv(t.client, facts_text, m.value, MSG_WAITALL);
 	ask(KEEPER_KILL, 2, 1);
 	expect(KEEPER_ENDED, 2);
+	ask(KEEPER_START, 2, 3); /* nor a second one */
+	check(hear(100).verb == 0, "a generation was left out");
+	shard_up(2, 2);
 	down();
 }
 

@@ -60,7 +60,8 @@ enum port_count {
 extern const char *const port_count_name[PORT_COUNTS];
 
 #define DAEMON_NAMESPACES 7u /* net ipc uts cgroup mnt pid user */
-#define DEVIATIONS_KEPT 8u /* the log has them all */
+#define DEVIATIONS_KEPT 8u
+#define DEVIATIONS_SAID_MAX 16u /* lines in the log a generation; the others are counted */
 
 /* Something that is not as planned. */
 struct deviation {
@@ -122,6 +123,7 @@ struct daemon_shard {
 	uint32_t facts_asked; /* generation */
 	uint32_t facts_pending; /* the keeper's answer is to come */
 	uint32_t facts_steady; /* it was ready when they were asked for */
+	uint32_t deviations_of, deviations_said; /* generation, and lines that the log has of it */
 	uint64_t access_asked, access_judged; /* rounds of daemon_verify.c */
 	struct crash crash;
 

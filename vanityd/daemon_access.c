@@ -59,6 +59,8 @@ struct judge {
 	uint8_t *open; /* a mark for each planned descriptor that is there */
 	uint32_t file_count, files;
 	uint8_t rings[VANITY_GRANTS_MAX]; /* a bit for each ring of a device that is mapped */
+	uint32_t unsaid; /* deviations that are only counted */
+	uint32_t cut; /* the keeper found more than it tells */
 	uint32_t steady; /* it had said ready when the facts were asked for */
 	uint32_t uid, has_uid, pinned;
 	uint64_t memory_bytes, anonymous_bytes; /* of no file: planned, and mapped with any right */
@@ -71,6 +73,7 @@ __attribute__((format(printf, 5, 6))) static void deviates(struct judge *j, enum
 							   const char *thing, const char *expected,
 							   const char *format, ...)
 {
+	struct daemon_shard *s = &j->d->shard[j->shard];
 	struct deviation more, *at = &more;
 	va_list args;
 
@@ -83,6 +86,16 @@ __attribute__((format(printf, 5, 6))) static void deviates(struct judge *j, enum
 	va_start(args, format);
 	vsnprintf(at->found, sizeof(at->found), format, args);
 	va_end(args);
+	if (s->deviations_of != j->generation) {
+		s->deviations_of = j->generation;
+		s->deviations_said = 0;
+	}
+	/* How many there are is the shard's to choose, and the log is the operator's. */
+	if (s->deviations_said == DEVIATIONS_SAID_MAX) {
+		j->unsaid++;
+		return;
+	}
+	s->deviations_said++;
 	daemon_log(j->d, "%s.%u: deviates from the plan: %s: expected %s, found %s",
 		   j->d->plan->shard[j->shard].name, j->generation, at->thing, at->expected,
 		   at->found);
@@ -607,7 +620,7 @@ static void section_line(struct judge *j, int section, const char *line)
 	}
 }
 
-/* 1 when it was complete and of a living process. */
+/* 1 when it was of a living process, and complete or too much. */
 static int facts_parse(struct judge *j, char *text)
 {
 	int section = NONE, next_section = STATUS;
@@ -620,6 +633,10 @@ static int facts_parse(struct judge *j, char *text)
 		if (strncmp(line, "== ", 3) != 0) {
 			section_line(j, section, line);
 			continue;
+		}
+		if (strcmp(line, "== long") == 0) {
+			j->cut = 1;
+			return section == MAPS && j->files == j->file_count - BIND_FD_BLOCK;
 		}
 		if (next_section > END || strcmp(line + 3, section_name[next_section]) != 0)
 			return 0;
@@ -662,6 +679,11 @@ void facts_take(struct daemon *d, uint32_t shard, uint32_t generation, int fd)
 	judge_status(&j);
 	judge_maps(&j);
 	judge_fds(&j);
+	if (j.cut)
+		deviates(&j, FAULT, "mappings", "no more than the keeper tells", "more");
+	if (j.unsaid > 0)
+		daemon_log(d, "%s.%u: deviates from the plan: %u times more",
+			   d->plan->shard[shard].name, generation, j.unsaid);
 	facts.uid_compared = j.has_uid;
 	facts.cores_compared = j.pinned;
 	s->facts = facts;

@@ -18,7 +18,7 @@
 
 static void line_write(struct daemon *d, uint64_t real_ns, const char *text)
 {
-	static const char anew[] = "log: reached 16 MiB, begun anew\n";
+	static const char anew[] = "\nlog: reached 16 MiB, all but the older half removed\n";
 	char *line = d->log.line[d->log.count % DAEMON_LOG_LINES];
 	time_t second = (time_t)(real_ns / SECOND_NS);
 	struct stat st;
@@ -33,9 +33,11 @@ static void line_write(struct daemon *d, uint64_t real_ns, const char *text)
 	d->log.count++;
 	n = snprintf(file, sizeof(file), "%s\n", line);
 	/* It lies on a file system of memory that others need, and what fills it may be a shard
-	 * that was taken over: a file has an end, and then begins anew. */
+	 * that was taken over: a file has an end. The older half stays: what began it is in there,
+	 * and who wants that forgotten must not be able to write so much that it is. */
 	if (d->log_fd >= 0 && fstat(d->log_fd, &st) == 0 &&
-	    st.st_size > (off_t)LOG_FILE_BYTES_MAX && ftruncate(d->log_fd, 0) == 0)
+	    st.st_size > (off_t)LOG_FILE_BYTES_MAX &&
+	    ftruncate(d->log_fd, LOG_FILE_BYTES_MAX / 2) == 0)
 		(void)!write(d->log_fd, anew, sizeof(anew) - 1);
 	/* A full disk costs lines, never the daemon. */
 	if (d->log_fd >= 0 && write(d->log_fd, file, (size_t)n) < 0)

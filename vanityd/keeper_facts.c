@@ -17,7 +17,8 @@
  *                    is = for the very same open file as planned at that number, ! for another
  *                    one, ? where this kernel cannot tell
  *      == maps       /proc/PID/maps whole
- *      == end        nothing was cut off
+ *      == end        nothing was cut off; or
+ *      == long       a file was longer than that of any planned shard, and cut off
  *
  * A shard that does not live gives "== end" alone. vanityd cannot read these itself: the processes
  * have other uids and are not dumpable.
@@ -40,7 +41,7 @@
 #include "setup.h"
 
 #define BUFFER_BYTES 16384u
-#define TEXT_BYTES_MAX (4u << 20) /* 256 ports have about 600 lines of maps */
+#define TEXT_BYTES_MAX (512u << 10) /* 256 ports have about 1,200 lines of maps, with guards */
 #define DESCRIPTORS_MAX 1024u
 
 /* Words on their way: a line is made of several, and a call for each costs more than they do. */
@@ -116,7 +117,8 @@ static int copy(int proc, const char *name, int to)
 		else if (n > 0 && write(to, buffer, (size_t)n) != n)
 			error = -EIO;
 		total += n > 0 ? (size_t)n : 0;
-		/* A shard that split its memory into more than that hides no line behind it. */
+		/* A shard that split its memory into more than that has no line hidden behind it: that
+		 * it is so is said, and is more than was planned. */
 		if (total > TEXT_BYTES_MAX)
 			error = -EFBIG;
 	} while (error == 0 && n > 0);
@@ -285,7 +287,10 @@ int keeper_facts(const struct keeper *k, uint32_t shard)
 			close(proc);
 		}
 	}
-	error = error ? error : say(to, "== end\n");
+	if (error == -EFBIG)
+		error = say(to, "\n== long\n");
+	else
+		error = error ? error : say(to, "== end\n");
 	error = error ? error : say_all(to);
 	if (error != 0) {
 		keeper_say(k, "facts cut short:", shard, s->generation, "", error);

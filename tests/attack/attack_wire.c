@@ -9,10 +9,15 @@
  */
 #include "attack.h"
 
+#include <linux/filter.h>
+#include <linux/mman.h>
 #include <linux/poll.h>
+#include <linux/seccomp.h>
 #include <linux/time_types.h>
 
 #include <asm/signal.h>
+
+#include "core/shard.h"
 
 #define LIE_MS 600u
 #define FLOOD 100000u
@@ -368,6 +373,74 @@ static bool attack_fault(struct attacker *a)
 	return true;
 }
 
+/* --- before it is ready -------------------------------------------------------------------- */
+
+static struct shard_platform forged;
+
+static void ready_without(void *context)
+{
+	(void)context;
+}
+
+static void ready_with_its_own(void *context)
+{
+	struct sock_filter allow = { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW };
+	struct sock_fprog program = { .len = 1, .filter = &allow };
+
+	(void)context;
+	(void)CALL_3(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
+}
+
+/* In its work as ever, but for what becomes of it in vanity_ready(). */
+static void ready_by(struct attacker *a, void (*ready)(void *context))
+{
+	forged = *a->self->platform;
+	forged.ready = ready;
+	a->self->platform = &forged;
+	vanity_ready(a->self);
+}
+
+static bool attack_no_filter(struct attacker *a)
+{
+	ready_by(a, ready_without);
+	while (vanity_running(a->self))
+		vanity_wait(a->self, 1000);
+	return true;
+}
+
+/* As many filters as planned. What the start filter lets through, it can do still; and no more. */
+static bool attack_own_filter(struct attacker *a)
+{
+	long at;
+
+	ready_by(a, ready_with_its_own);
+	at = CALL_6(__NR_mmap, NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (!call_failed(at))
+		vanity_log(a->self, "mapped a page", 0, 0);
+	/* Long enough to be looked at. */
+	for (uint32_t ms = 0; ms < LIE_MS && vanity_running(a->self); ms += 20)
+		linger(20);
+	return attack_call(a, CALL_0(__NR_getpid));
+}
+
+/* Every second page of nothing readable: more mappings than the keeper tells of. */
+static bool attack_split(struct attacker *a)
+{
+	const uint64_t bytes = 60ull << 20;
+	long at = CALL_6(__NR_mmap, NULL, bytes, PROT_NONE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (!attack_call(a, at))
+		return false;
+	for (uint64_t i = 0; i < bytes; i += 8192)
+		if (!attack_call(a, CALL_3(__NR_mprotect, at + (long)i, 4096, PROT_READ)))
+			return false;
+	vanity_ready(a->self);
+	while (vanity_running(a->self))
+		vanity_wait(a->self, 1000);
+	return true;
+}
+
 const struct attack attack_wire[] = {
 	{ "room_beyond", attack_room_beyond },
 	{ "room_back", attack_room_back },
@@ -394,6 +467,9 @@ const struct attack attack_wire[] = {
 	{ "cell", attack_cell },
 	{ "log", attack_log },
 	{ "stall", attack_stall },
+	{ "no_filter", attack_no_filter },
+	{ "own_filter", attack_own_filter },
+	{ "split", attack_split },
 	{ "spin", attack_spin },
 	{ "stop", attack_stop },
 	{ "fault", attack_fault },

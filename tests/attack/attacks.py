@@ -175,8 +175,9 @@ class Lie:
     """In shared memory: no step of the list, but a check of the library or the policy holds it off.
     @says are patterns of lines of the log; {x}, {gen}, {sink} are attacker and neighbours."""
 
-    def __init__(self, name, words, *says, last=None):
+    def __init__(self, name, words, *says, last=None, when='ready'):
         self.name, self.words, self.says, self.last = name, words, says, last
+        self.when = when
 
 
 def broke(who, port, fault, bound):
@@ -228,6 +229,12 @@ LIES = [
         r'{x}.2: \d+ log records lost'),
     Lie('stall', 'never coming back', r'{x}.2: killed: stuck'),
     Lie('spin', 'an endless loop', r'{x}.2: killed: (starved|stuck)'),
+    Lie('no_filter', 'no steady filter', r'{x}.2: deviates from the plan: filters: ',
+        '{x}.2: killed: deviates', when='start'),
+    Lie('own_filter', 'a filter that allows all in place of the steady one: not seen; '
+        'the start filter stays', '{x}.2: mapped a page', FAULT + 'signal, signal 31', when='start'),
+    Lie('split', 'ten thousand mappings and more',
+        r'{x}.2: deviates from the plan: mappings: ', '{x}.2: killed: deviates', when='start'),
     Lie('stop', 'stopping itself', FAULT + 'signal, signal 31'),
     Lie('fault', 'a fault as soon as it is up, again and again',
         '{x}: restart intensity exceeded, next start in 10 ms',

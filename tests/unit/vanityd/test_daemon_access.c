@@ -39,7 +39,7 @@ static const char conf[] =
 
 /* --- what the rest of vanityd would be ----------------------------------------------------- */
 
-static char said[1024];
+static char said[16384];
 
 void daemon_log(struct daemon *d, const char *format, ...)
 {
@@ -309,6 +309,52 @@ static void more_memory_without_a_file_than_planned_deviates(void **state)
 	refused("memory 4194304\n", "", "memory: expected at most 0");
 }
 
+/* A shard that split its memory into more lines than the keeper copies. */
+static void facts_that_are_too_long_deviate(void **state)
+{
+	(void)state;
+	refused("== end", "7e00000\n== long", "mappings: expected no more than the keeper tells, found more");
+	assert_true(rig.d.shard[0].facts.faults > 0);
+	/* Only maps can be. */
+	rig_make(NULL);
+	change("== maps", "== long");
+	judge();
+	assert_int_equal(rig.d.shard[0].facts.generation, 0);
+}
+
+static uint32_t lines_said(void)
+{
+	uint32_t count = 0;
+
+	for (const char *at = said; (at = strstr(at, "deviates from")) != NULL; at++)
+		count++;
+	return count;
+}
+
+static void many_deviations_are_few_lines_and_a_count(void **state)
+{
+	char more[40 * 64] = "";
+
+	(void)state;
+	for (int i = 0; i < 40; i++)
+		snprintf(more + strlen(more), sizeof(more) - strlen(more),
+			 "7e%08x000-7e%08x000 r-xp 00000000 00:00 0 \n", 2 * i, 2 * i + 1);
+	strcat(more, "== end");
+	rig_make(NULL);
+	change("== end", more);
+	assert_int_equal(judged(), 40);
+	assert_int_equal(lines_said(), 17);
+	assert_non_null(strstr(said, "deviates from the plan: 24 times more"));
+	/* Judged again, it has had its lines. */
+	assert_int_equal(judged(), 40);
+	assert_int_equal(lines_said(), 18);
+	/* Its successor has its own. */
+	assert_int_equal(rig.d.shard[0].deviations_of, 1);
+	rig.d.shard[0].deviations_of = 0;
+	assert_int_equal(judged(), 40);
+	assert_int_equal(lines_said(), 18 + 17);
+}
+
 static void memory_that_is_not_planned_deviates(void **state)
 {
 	(void)state;
@@ -439,6 +485,8 @@ int main(void)
 		cmocka_unit_test(a_descriptor_that_is_another_file_deviates),
 		cmocka_unit_test(a_descriptor_too_many_or_too_few_deviates),
 		cmocka_unit_test_setup(more_memory_without_a_file_than_planned_deviates, rig_make),
+		cmocka_unit_test_setup(facts_that_are_too_long_deviate, rig_make),
+		cmocka_unit_test(many_deviations_are_few_lines_and_a_count),
 		cmocka_unit_test(memory_that_is_not_planned_deviates),
 		cmocka_unit_test(executable_memory_is_the_images_alone),
 		cmocka_unit_test(an_identity_that_is_not_its_own_deviates),

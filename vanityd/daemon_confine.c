@@ -62,14 +62,14 @@ static int limits(void)
 	return error || SANITIZED ? error : limit(RLIMIT_DATA, DATA_BYTES_MAX);
 }
 
-/* Return: 1 when it holds, 0 where the kernel has none; `start` has said so. */
+/* Return: 1 when it holds, 0 where the kernel has none, of which `start` has said so; -errno. */
 static int landlock(void)
 {
 	int abi = landlock_abi(), fd, error;
 
-	if (abi < 1)
+	if (abi == -ENOSYS || abi == -EOPNOTSUPP)
 		return 0;
-	fd = landlock_all(abi);
+	fd = abi > 0 ? landlock_all(abi) : abi;
 	if (fd < 0)
 		return fd;
 	/* Without /proc nothing of it can be read either way. */

@@ -184,6 +184,7 @@ void check_upkeep(struct doctor *d, struct doctor_finding *f);
 void check_siblings(struct doctor *d, struct doctor_finding *f);
 void check_governor(struct doctor *d, struct doctor_finding *f);
 void check_clock(struct doctor *d, struct doctor_finding *f);
+void check_waits(struct doctor *d, struct doctor_finding *f);
 void check_jitter(struct doctor *d, struct doctor_finding *f);
 void check_huge_pages(struct doctor *d, struct doctor_finding *f);
 void check_locked_memory(struct doctor *d, struct doctor_finding *f);

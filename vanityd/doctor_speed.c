@@ -10,6 +10,8 @@
 
 #include <arch.h>
 
+#include "waits.h"
+
 #define CPU "/sys/devices/system/cpu/"
 #define CLOCK "/sys/devices/system/clocksource/clocksource0/"
 #define JITTER_CORES_MAX 64u /* so that the whole spin stays within a few seconds */
@@ -192,6 +194,77 @@ void check_clock(struct doctor *d, struct doctor_finding *f)
 		UNDO(f, "--undo");
 	} else if (f->fix[0] == '\0') {
 		FIX(f, "none at run time: the kernel does not trust this machine's tsc");
+	}
+}
+
+/* --- waits --------------------------------------------------------------------------------- */
+
+/* Those every processor has say nothing about this one. */
+static int wait_is_special(uint32_t kind)
+{
+	return kind != WAIT_PAUSE && kind != WAIT_PPOLL && kind != WAIT_BELL;
+}
+
+static void waits_judge(struct doctor *d, struct doctor_finding *f, struct waits *w)
+{
+	uint32_t core[2] = { WAITS_CORES_MAX, WAITS_CORES_MAX }, n = 0;
+	const char *gap = "";
+
+	for (uint32_t i = 0; i < DOCTOR_CORES_MAX && n < 2; i++)
+		if (cores_has(&d->wanted, i))
+			core[n++] = i;
+	if (waits_measure(w, core[0], core[1]) != 0) {
+		EVIDENCE(f, "; not measured: no two cores to be had; chosen: %s",
+			 wait_name(w->best));
+		f->verdict = DOCTOR_UNJUDGED;
+		return;
+	}
+	EVIDENCE(f, "; a wake by the kernel takes %.1f us, which is the default spin; dozes end in",
+		 (double)w->wake_ns / 1e3);
+	for (uint32_t k = 0; k < WAIT_KINDS; k++) {
+		if (!wait_dozes(k) || (w->features >> k & 1) == 0)
+			continue;
+		if (w->doze_ns[k] == 0)
+			EVIDENCE(f, "%s %s: not in time", gap, wait_name(k));
+		else
+			EVIDENCE(f, "%s %s: %.2f us", gap, wait_name(k),
+				 (double)w->doze_ns[k] / 1e3);
+		gap = ",";
+	}
+	EVIDENCE(f, "; chosen: %s", wait_name(w->best));
+	if (w->best == wait_best(w->features))
+		return;
+	look_judge(f, DOCTOR_WARNING);
+	FIX(f, "%s is passed over here: the host of this guest traps it, or this machine is busy",
+	    wait_name(wait_best(w->features)));
+}
+
+void check_waits(struct doctor *d, struct doctor_finding *f)
+{
+	char why[DOCTOR_LIST_BYTES];
+	struct waits w;
+	int any = 0;
+
+	if (none_wanted(d, f))
+		return;
+	if (!d->live) {
+		EVIDENCE(f, "only the processor itself tells");
+		f->verdict = DOCTOR_UNJUDGED;
+		return;
+	}
+	waits_look(&w);
+	EVIDENCE(f, "this processor reports");
+	for (uint32_t k = 0; k < WAIT_KINDS; k++)
+		if (wait_is_special(k) && (w.features >> k & 1) != 0)
+			EVIDENCE(f, "%s %s", any++ ? "," : "", wait_name(k));
+	if (!any)
+		EVIDENCE(f, " no wait beside pause");
+	waits_judge(d, f, &w);
+	if (d->plan != NULL && waits_refuse(&w, d->plan, why, sizeof(why)) != 0) {
+		EVIDENCE(f, "; %s", why);
+		FIX(f, "%sname another wait, or leave the option out",
+		    f->fix[0] != '\0' ? "; " : "");
+		look_judge(f, DOCTOR_REFUSED);
 	}
 }
 

@@ -273,6 +273,31 @@ static int stage_users(struct setup *s)
 	return 0;
 }
 
+/* What the processor reports. Asked before anything is made, because a plan may want more. */
+static int stage_features(struct setup *s)
+{
+	char why[256];
+
+	waits_look(&s->waits);
+	if (waits_refuse(&s->waits, s->plan, why, sizeof(why)) != 0)
+		return setup_fail(s, 4, "name another, or leave the option out", "%s", why);
+	return 0;
+}
+
+/* On two of the shards' own cores, which are locked by now; of a shard that shares one, nothing hangs
+ * on it. Without it every shard pauses, and spins for what a wake costs elsewhere. */
+static int stage_waits(struct setup *s)
+{
+	uint32_t core[2] = { WAITS_CORES_MAX, WAITS_CORES_MAX }, n = 0;
+
+	for (uint32_t i = 0; i < s->plan->shard_count && n < 2; i++)
+		if (!s->plan->shard[i].shared)
+			core[n++] = s->plan->shard[i].core;
+	if (n != 0)
+		(void)waits_measure(&s->waits, core[0], core[1]);
+	return 0;
+}
+
 static int stage_plan(struct setup *s)
 {
 	int fd = setup_sealed(s, "plan", s->plan, sizeof(*s->plan), 0400, -1);
@@ -282,7 +307,6 @@ static int stage_plan(struct setup *s)
 
 static int stage_clock(struct setup *s)
 {
-	waits_look(&s->waits);
 	s->hand.hz = s->result->hz = clock_hz(s);
 	return 0;
 }
@@ -311,6 +335,7 @@ static const struct {
 	{ NULL, stage_paths },
 	{ NULL, stage_room },
 	{ NULL, stage_file_room },
+	{ NULL, stage_features },
 	{ NULL, stage_users },
 	{ "lock", setup_lock_all },
 	{ NULL, stage_folder },
@@ -325,6 +350,7 @@ static const struct {
 	{ NULL, setup_devices },
 	{ NULL, setup_socket },
 	{ NULL, setup_bounds },
+	{ NULL, stage_waits },
 	{ NULL, stage_clock },
 	{ NULL, setup_binds },
 	{ NULL, setup_cores },

@@ -539,7 +539,7 @@ void vanity_wait_until(struct vanity_shard *self, uint64_t spin_ns, uint64_t at)
 	if (now >= at)
 		return;
 	if (spin_ns == VANITY_SPIN_DEFAULT)
-		spin_ns = self->bind->wake_ns;
+		spin_ns = earlier(self->bind->wake_ns, self->bind->watchdog_ns / 4);
 	if (!self->bind->shared && self->bind->wait != WAIT_PPOLL && spin_ns > 0 &&
 	    shard_spend(self, spin_ns, now, at))
 		return;

@@ -13,7 +13,6 @@
 #include "../common/report.h"
 #include "rules.h"
 
-#define SPIN_NS 50000u
 #define FW_RULES_SHOWN 32u /* rules with a counter of their own */
 #define FW_PAIRS_MAX (VANITY_PORTS_MAX / 2)
 
@@ -232,7 +231,7 @@ static uint32_t burst(struct vanity_shard *self, struct fw *fw, const struct fw_
 int vanity_main(struct vanity_shard *self)
 {
 	struct fw *fw = vanity_carry(self);
-	uint64_t spin_ns = vanity_option_u64(self, "spin", SPIN_NS);
+	uint64_t spin_ns = vanity_option_u64(self, "spin", VANITY_SPIN_DEFAULT);
 
 	if (bind_pairs(self, fw) != 0 || load(self, fw) != 0)
 		return 1;

@@ -7,8 +7,6 @@
 
 #include <vanity/vanity.h>
 
-#define SPIN_NS 50000u
-
 enum { HELLO_BEATS = 1, HELLO_GREETED };
 
 VANITY_COUNTERS({ HELLO_BEATS, "beats" }, { HELLO_GREETED, "greeted" })
@@ -33,7 +31,7 @@ int vanity_main(struct vanity_shard *self)
 	struct hello *hello = vanity_carry(self);
 	struct vanity_rx *in = vanity_rx_at(self, 0); /* NULL when the topology gives no input */
 	const char *name = vanity_option(self, "name");
-	uint64_t spin_ns = vanity_option_u64(self, "spin", SPIN_NS);
+	uint64_t spin_ns = vanity_option_u64(self, "spin", VANITY_SPIN_DEFAULT);
 
 	greet(self, name != NULL ? name : "world");
 	vanity_ready(self); /* from here on only sleeping enters the kernel */

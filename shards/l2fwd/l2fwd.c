@@ -9,7 +9,6 @@
 
 #include "../common/mem.h"
 
-#define SPIN_NS 50000u
 #define ETHERNET_BYTES 14u
 
 enum { L2FWD_NO_INPUT = 1, L2FWD_UNPAIRED, L2FWD_BAD_OPTION };
@@ -134,7 +133,7 @@ static uint32_t forward(struct vanity_shard *self, struct l2fwd *fwd, uint32_t p
 int vanity_main(struct vanity_shard *self)
 {
 	struct l2fwd *fwd = vanity_carry(self);
-	uint64_t spin_ns = vanity_option_u64(self, "spin", SPIN_NS);
+	uint64_t spin_ns = vanity_option_u64(self, "spin", VANITY_SPIN_DEFAULT);
 
 	if (bind(self, fwd) != 0)
 		return 1;

@@ -17,7 +17,6 @@
 
 #include "flow.h"
 
-#define SPIN_NS 50000u
 #define LAST_TURNS 64u
 
 enum { NIC_NO_GRANT = 1, NIC_MANY_GRANTS, NIC_NO_POOL, NIC_NO_PORT, NIC_BAD_DEVICE };
@@ -154,7 +153,7 @@ static void show(struct vanity_shard *self, struct nic *nic)
 int vanity_main(struct vanity_shard *self)
 {
 	struct nic *nic = vanity_carry(self);
-	uint64_t spin_ns = vanity_option_u64(self, "spin", SPIN_NS);
+	uint64_t spin_ns = vanity_option_u64(self, "spin", VANITY_SPIN_DEFAULT);
 
 	if (bind(self, nic) != 0)
 		return 1;

@@ -18,7 +18,6 @@
 #include "../common/mem.h"
 #include "drivers/pcap.h"
 
-#define SPIN_NS 50000u
 #define GENERATION_MASK 0x7fffu /* what the 15 flag bits of a ref can hold */
 #define PATTERN_BYTES_MIN 60u /* Ethernet's least, without the checksum behind it */
 #define PATTERN_BYTES_MAX 65549u /* 14 and the most an IPv4 packet can have */
@@ -200,7 +199,7 @@ int vanity_main(struct vanity_shard *self)
 	struct pktgen *gen = vanity_carry(self);
 	struct vanity_pool *pool = vanity_pool_at(self, 0);
 	struct vanity_tx *out = vanity_tx(self, "out");
-	uint64_t spin_ns = vanity_option_u64(self, "spin", SPIN_NS);
+	uint64_t spin_ns = vanity_option_u64(self, "spin", VANITY_SPIN_DEFAULT);
 
 	if (pool == NULL)
 		return vanity_fatal(self, PKTGEN_NO_POOL,

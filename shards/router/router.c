@@ -11,7 +11,6 @@
 #include "../common/report.h"
 #include "station.h"
 
-#define SPIN_NS 50000u
 #define ICMP_RATE 1000u /* messages a second, and at once */
 #define ICMP_BURST 50u
 #define HELD 32u
@@ -174,7 +173,7 @@ static uint32_t burst(struct vanity_shard *self, struct router *router, uint32_t
 int vanity_main(struct vanity_shard *self)
 {
 	struct router *router = vanity_carry(self);
-	uint64_t spin_ns = vanity_option_u64(self, "spin", SPIN_NS);
+	uint64_t spin_ns = vanity_option_u64(self, "spin", VANITY_SPIN_DEFAULT);
 
 	if (bind_inputs(self, router) != 0 || load(self, router) != 0 ||
 	    bind_pool(self, router) != 0)

@@ -12,8 +12,6 @@
 #include "digest.h"
 #include "sequence.h"
 
-#define SPIN_NS 50000u
-
 enum { SINK_BAD_OPTION = 1, SINK_NO_INPUT };
 enum {
 	SINK_RECEIVED = 1,
@@ -110,7 +108,7 @@ static void show(struct vanity_shard *self, const struct sink *sink)
 int vanity_main(struct vanity_shard *self)
 {
 	struct sink *sink = vanity_carry(self);
-	uint64_t spin_ns = vanity_option_u64(self, "spin", SPIN_NS);
+	uint64_t spin_ns = vanity_option_u64(self, "spin", VANITY_SPIN_DEFAULT);
 
 	if (load(self, sink) != 0)
 		return 1;

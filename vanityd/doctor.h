@@ -164,6 +164,9 @@ void say(char *to, size_t room, const char *format, ...) __attribute__((format(p
 #define FIX(f, ...) say((f)->fix, sizeof((f)->fix), __VA_ARGS__)
 #define UNDO(f, ...) say((f)->undo, sizeof((f)->undo), __VA_ARGS__)
 
+/* --undo knows what --fix did, and nothing else. */
+#define UNDO_FIX "--undo after --fix; by hand: the value that stands above"
+
 /* A change for --fix; those of one finding follow each other. @path without ROOT. */
 void look_change(struct doctor *d, struct doctor_finding *f, const char *path, const char *text);
 /* Raises the verdict. */

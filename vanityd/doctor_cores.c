@@ -329,13 +329,15 @@ void check_interrupts(struct doctor *d, struct doctor_finding *f)
 	if (i.irqbalance)
 		FIX(f, "stop irqbalance, which would move them again; ");
 	rest = housekeeping(d);
-	if (nowhere_else(d))
+	if (nowhere_else(d)) {
 		FIX(f, "there is no other core to move them to");
-	else
-		FIX(f,
-		    "start moves what can be moved while it runs; now: --fix, or for i in /proc/irq/*/smp_affinity_list; do echo %s > $i; done; those of a "
-		    "device's queues refuse it: boot with the line of --print-boot",
-		    cores_list(&rest, list, sizeof(list)));
+		return;
+	}
+	/* By hand it would be a loop, and the originals lost. */
+	FIX(f,
+	    "start moves what can be moved to %s while it runs; now: --fix; those of a device's queues "
+	    "refuse it: boot with the line of --print-boot",
+	    cores_list(&rest, list, sizeof(list)));
 	UNDO(f, "--undo");
 }
 
@@ -365,7 +367,7 @@ void check_workqueues(struct doctor *d, struct doctor_finding *f)
 	}
 	look_change(d, f, path, cores_mask(&rest, list, sizeof(list)));
 	FIX(f, "start does it while it runs; now: --fix, or echo %s > %s", list, path);
-	UNDO(f, "--undo");
+	UNDO(f, UNDO_FIX);
 }
 
 void check_upkeep(struct doctor *d, struct doctor_finding *f)
@@ -401,5 +403,5 @@ void check_upkeep(struct doctor *d, struct doctor_finding *f)
 	if (f->verdict == DOCTOR_FINE)
 		EVIDENCE(f, "no periodic upkeep of the kernel on cores of shards");
 	else
-		UNDO(f, "--undo");
+		UNDO(f, UNDO_FIX);
 }

@@ -130,7 +130,7 @@ void check_xdp(struct doctor *d, struct doctor_finding *f)
 		look_change(d, f, jit, "1");
 		FIX(f, "%s--fix, or: sysctl -w net.core.bpf_jit_enable=1",
 		    f->fix[0] != '\0' ? "; " : "");
-		UNDO(f, "--undo");
+		UNDO(f, UNDO_FIX);
 		look_judge(f, DOCTOR_WARNING);
 	}
 	for (uint32_t i = 0; d->plan != NULL && i < d->plan->device_count; i++)

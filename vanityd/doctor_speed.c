@@ -121,7 +121,7 @@ void check_governor(struct doctor *d, struct doctor_finding *f)
 	} else {
 		EVIDENCE(f, "%s on %s", last, cores_list(&slow, list, sizeof(list)));
 		FIX(f, "--fix, or: cpupower -c %s frequency-set -g performance", list);
-		UNDO(f, "--undo");
+		UNDO(f, UNDO_FIX);
 	}
 }
 
@@ -191,7 +191,7 @@ void check_clock(struct doctor *d, struct doctor_finding *f)
 	if (look_text(d, CLOCK "available_clocksource", have) == 0 && strstr(have, "tsc") != NULL) {
 		look_change(d, f, CLOCK "current_clocksource", "tsc");
 		FIX(f, "--fix, or: echo tsc > " CLOCK "current_clocksource");
-		UNDO(f, "--undo");
+		UNDO(f, UNDO_FIX);
 	} else if (f->fix[0] == '\0') {
 		FIX(f, "none at run time: the kernel does not trust this machine's tsc");
 	}
@@ -271,7 +271,7 @@ void check_waits(struct doctor *d, struct doctor_finding *f)
 /* --- jitter -------------------------------------------------------------------------------- */
 
 struct jitter {
-	uint64_t longest_ns, stolen_ns, gaps;
+	uint64_t longest_ns, stolen_ns, spent_ns, gaps; /* spent: longer by a gap over the end */
 };
 
 /*
@@ -317,7 +317,7 @@ static int spin(uint32_t core, uint32_t ms, struct jitter *ret)
 	} while (now_ns() < until_ns);
 	cycles = arch_cycles() - begun;
 	spent_ns = now_ns() - begun_ns;
-	*ret = (struct jitter){ .gaps = gaps };
+	*ret = (struct jitter){ .gaps = gaps, .spent_ns = spent_ns };
 	if (cycles != 0) {
 		ret->longest_ns = (uint64_t)((double)longest * (double)spent_ns / (double)cycles);
 		ret->stolen_ns = (uint64_t)((double)stolen * (double)spent_ns / (double)cycles);
@@ -343,7 +343,7 @@ static void jitter_measure(struct doctor *d, struct doctor_finding *f)
 				f,
 				"%score %u: longest gap %.3f ms, %llu gaps beyond 5 us, %.1f %% taken",
 				gap, i, (double)j.longest_ns / 1e6, (unsigned long long)j.gaps,
-				(double)j.stolen_ns / 1e4 / d->spin_ms);
+				100.0 * (double)j.stolen_ns / (double)(j.spent_ns != 0 ? j.spent_ns : 1));
 		gap = "; ";
 		if (j.longest_ns >= worst.longest_ns) {
 			worst = j;

@@ -68,7 +68,13 @@ static int boot_print(struct doctor *d)
 	doctor_boot(d, line, sizeof(line));
 	if (line[0] != '\0')
 		puts(line);
-	else
+	/* What is wrong with its cores is wrong with the line. */
+	for (uint32_t i = 0; doctor_checks[i].name != NULL; i++)
+		if (strcmp(doctor_checks[i].name, "cores") == 0 &&
+		    (d->finding[i].verdict == DOCTOR_WARNING || d->finding[i].verdict == DOCTOR_REFUSED))
+			fprintf(stderr, "vanityd doctor: %s\n                %s\n",
+				d->finding[i].evidence, d->finding[i].fix);
+	if (line[0] == '\0')
 		fputs("vanityd doctor: no shard has a core of its own: nothing to boot with\n",
 		      stderr);
 	if (d->live && !look_is_there(d, "/sys/devices/system/cpu/nohz_full"))

@@ -89,28 +89,39 @@ static int folder_there(const struct doctor *d, const char *path)
 	return fd >= 0;
 }
 
+/* A first line, in a journal that is empty from now on. 0, or -1 and errno. */
+static int journal_begin(const struct doctor *d, int fd)
+{
+	char head[sizeof(SETUP_JOURNAL_HEAD) + SETUP_BOOT_BYTES] = SETUP_JOURNAL_HEAD;
+	ssize_t bytes;
+
+	if (d->live)
+		(void)setup_boot_line(head + strlen(head), SETUP_BOOT_BYTES);
+	bytes = (ssize_t)strlen(head);
+	errno = ENOSPC;
+	return ftruncate(fd, 0) == 0 && write(fd, head, (size_t)bytes) == bytes && fdatasync(fd) == 0 ? 0 :
+														-1;
+}
+
 /* Return: a descriptor to append to; -1, said. */
 static int journal_open(const struct doctor *d, const char *folder)
 {
 	static const char head[] = SETUP_JOURNAL_HEAD;
-	char path[PATHS_BYTES + 16], text[sizeof(head)] = "";
+	char path[PATHS_BYTES + 16], text[sizeof(head) + SETUP_BOOT_BYTES] = "";
 	ssize_t n = -1;
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/" SETUP_JOURNAL, folder);
 	fd = setup_root_open(d->root, path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0600);
 	if (fd >= 0)
-		n = pread(fd, text, sizeof(head) - 1, 0);
-	if (n >= 0 && n < (ssize_t)sizeof(head) - 1 && strncmp(text, head, (size_t)n) == 0) {
-		/* New, or killed while it was. */
-		errno = ENOSPC;
-		if (ftruncate(fd, 0) == 0 &&
-		    write(fd, head, sizeof(head) - 1) == sizeof(head) - 1 && fdatasync(fd) == 0)
-			return fd;
-	} else if (n == (ssize_t)sizeof(head) - 1 && strncmp(text, head, (size_t)n) == 0) {
-		return fd;
-	} else if (n >= 0) {
+		n = pread(fd, text, sizeof(text) - 1, 0);
+	if (n >= 0 && strncmp(text, head, strlen(text) < strlen(head) ? strlen(text) : strlen(head)) != 0) {
 		errno = 0;
+	} else if (n >= 0) {
+		/* New, or killed while it was, or of a boot before, which nothing is left of. */
+		if ((strlen(text) >= strlen(head) && !(d->live && setup_boot_other(text))) ||
+		    journal_begin(d, fd) == 0)
+			return fd;
 	}
 	complain(path, errno != 0 ? strerror(errno) : "no journal of ours");
 	if (fd >= 0)

@@ -228,8 +228,8 @@ static int stage_paths(struct setup *s)
 /* What a dead system of this name left, then a folder and a journal of our own. */
 static int stage_folder(struct setup *s)
 {
+	char why[256], head[sizeof(SETUP_JOURNAL_HEAD) + SETUP_BOOT_BYTES] = SETUP_JOURNAL_HEAD;
 	struct setup_result *r = s->result;
-	char why[256];
 
 	if (access(r->run, F_OK) == 0 && setup_undo(r->run, why, sizeof(why)) != 0)
 		return setup_fail(s, 4,
@@ -245,8 +245,9 @@ static int stage_folder(struct setup *s)
 					 O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC,
 					 0600)) < 0)
 		setup_fail(s, 4, "", "%s/%s: %s", r->run, SETUP_JOURNAL, strerror(errno));
+	(void)setup_boot_line(head + strlen(head), SETUP_BOOT_BYTES);
 	if (s->journal_fd >= 0)
-		return setup_journal_write(s, SETUP_JOURNAL_HEAD);
+		return setup_journal_write(s, head);
 	/* Without a journal no undo would take it away; with anything in it, it is not ours. */
 	(void)rmdir(r->run);
 	return -1;

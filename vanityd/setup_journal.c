@@ -3,6 +3,7 @@
  * setup_journal.c: what was changed in the machine, written down before it is changed.
  *
  *      vanity-journal 1
+ *      boot ID                              that of the kernel; of another boot nothing is left to undo
  *      hugepages NODE KIB BEFORE WANTED     about to raise nr_hugepages
  *      hugepages-got NODE KIB COUNT         so many of its pages are ours; 0 when given back
  *      file PATH =BEFORE .                  about to write another text there (setup_file.c)
@@ -117,7 +118,7 @@ static int replay(int folder, const char *root, const char *run, int hugepages_f
 	/* Killed while it wrote that line, and so before it did anything else. */
 	if (strlen(text) < head && strncmp(text, SETUP_JOURNAL_HEAD, strlen(text)) == 0)
 		unlinkat(folder, SETUP_JOURNAL, 0);
-	if (!*ret_ours)
+	if (!*ret_ours || (root[0] == '\0' && setup_boot_other(text)))
 		return 0;
 	if (root[0] != '\0' || strstr(text, "\nhugepages") == NULL)
 		return replay_lines(text, root, run, -1, ret_why, room);
@@ -151,6 +152,27 @@ static void remove_files(int folder)
 		    strcmp(d->d_name, SETUP_JOURNAL) != 0)
 			unlinkat(folder, d->d_name, 0);
 	closedir(dir);
+}
+
+int setup_boot_line(char *ret_line, size_t room)
+{
+	char id[64] = "";
+	FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+	int read = file != NULL && fscanf(file, "%63s", id) == 1;
+
+	if (file != NULL)
+		fclose(file);
+	snprintf(ret_line, room, read ? "boot %s\n" : "", id);
+	return read ? 0 : -1;
+}
+
+int setup_boot_other(const char *journal)
+{
+	char line[SETUP_BOOT_BYTES];
+	const char *at = strstr(journal, "\nboot ");
+
+	return at != NULL && setup_boot_line(line, sizeof(line)) == 0 &&
+	       strncmp(at + 1, line, strlen(line)) != 0;
 }
 
 /* The folder above @run; @ret_name points to the rest. -1 and errno. */

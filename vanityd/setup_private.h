@@ -91,7 +91,11 @@ int setup_binds(struct setup *s);
 int setup_socket(struct setup *s);
 int setup_log(struct setup *s);
 
-/* setup_journal.c */
+/* setup_journal.c: the line that names this boot, "" and -1 when it cannot be told; and whether a journal
+ * names another one: its folder lies where a boot leaves things as they are. */
+#define SETUP_BOOT_BYTES 80u
+int setup_boot_line(char *ret_line, size_t room);
+int setup_boot_other(const char *journal);
 int setup_journal_write(struct setup *s, const char *line);
 /* setup_undo() of one folder alone. @root: "", or that of a copy of a machine, with @run in it: then files
  * of the copy are written back, and nothing else is. @hugepages_fd: the lock of the huge pages; -1: not held,

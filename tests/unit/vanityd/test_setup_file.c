@@ -181,6 +181,27 @@ static void a_text_too_long_to_be_put_back_is_left_alone(void **state)
 	assert_int_equal(change(r, "1"), 0);
 }
 
+static void of_another_boot_nothing_is_put_back(void **state)
+{
+	struct rig *r = *state;
+	char text[512], boot[SETUP_BOOT_BYTES];
+
+	/* Without it, as before there were such lines, it is of this one. */
+	for (int of_this = 2; of_this >= 0; of_this--) {
+		put(r->file, "1");
+		(void)mkdir(r->run, 0700);
+		assert_int_equal(setup_boot_line(boot, sizeof(boot)), 0);
+		if (of_this == 0)
+			boot[strlen("boot ")] ^= 1;
+		snprintf(text, sizeof(text), "%s%s\nfile %s =0-3%%0A .\n", SETUP_JOURNAL_HEAD,
+			 of_this == 2 ? "" : boot, r->file);
+		put(r->journal, text);
+		assert_int_equal(undo(r), 0);
+		says(r->file, of_this > 0 ? "0-3\n" : "1");
+		assert_int_equal(access(r->run, F_OK), -1);
+	}
+}
+
 static void lines_that_are_none_are_passed_over(void **state)
 {
 	static const char *const lines[] = { "file ",          "file /x",
@@ -206,6 +227,7 @@ int main(void)
 		T(a_file_that_cannot_be_written_back_keeps_the_journal),
 		T(what_is_not_there_cannot_be_changed),
 		T(a_text_too_long_to_be_put_back_is_left_alone),
+		T(of_another_boot_nothing_is_put_back),
 		T(lines_that_are_none_are_passed_over),
 	};
 

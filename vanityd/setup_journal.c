@@ -162,7 +162,7 @@ int setup_boot_line(char *ret_line, size_t room)
 
 	if (file != NULL)
 		fclose(file);
-	snprintf(ret_line, room, read ? "boot %s\n" : "", id);
+	snprintf(ret_line, room, "%s%s%s", read ? "boot " : "", read ? id : "", read ? "\n" : "");
 	return read ? 0 : -1;
 }
 

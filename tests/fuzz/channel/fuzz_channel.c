@@ -5,6 +5,11 @@
  * the victim. It must never fall, never hand out bytes outside a pool, nor a frame twice, never
  * run for ever, and its books must add up after every step.
  *
+ * Core is compiled for the pseudo-ISA of the simulator, in which each load of a shared word is a
+ * point: there, too, the input may store anything in what is not the victim's, first of all in the
+ * word about to be loaded. So whoever loads a word twice gets two values, and the same input gives
+ * the same two again. plants/ holds bugs that this must find, and does.
+ *
  *      c0: 0 -> 1 frames of a pool of 0        c2: 2 -> 1 frames of 1's own pool, come round
  *      c1: 1 -> 2 frames of both pools         c3: 2 -> 1 plain slots     c4: 1 -> 0 plain slots
  */
@@ -56,10 +61,15 @@ struct hand {
 
 struct fuzz {
 	struct rig *r;
+	struct input *in;
+	uint32_t points; /* the next so many loads and stores of the victim are the input's */
+	bool inside; /* the victim runs */
 	struct hand hand[HAND_MAX];
 	uint32_t hand_count;
 	uint64_t edge[8];
 };
+
+static struct fuzz *at_work; /* for sim_point(), which is told a word and no more */
 
 static void nothing_wakes(struct rig *r, uint32_t shard)
 {
@@ -186,6 +196,99 @@ static void write_orders(struct fuzz *f, struct input *in)
 		   how & 7);
 }
 
+/* --- between any two loads ----------------------------------------------------------------- */
+
+/* May somebody else write this word? Then it lies where the victim has no right to. Without its
+ * daemon's word to go a shard waits, rightly, for ever. */
+static bool is_foreign(const struct fuzz *f, const void *word)
+{
+	const struct rig_shard *s = &f->r->shard[VICTIM];
+
+	if (word == &s->orders->go)
+		return false;
+	for (uint32_t i = 0; i < s->block->region_count; i++)
+		if ((uintptr_t)word - (uintptr_t)s->base[i] < bind_regions(s->block)[i].bytes)
+			return bind_regions(s->block)[i].right == PLAN_RO;
+	return false;
+}
+
+/* A slot's word as it might be when its turn comes, or not. */
+static bool point_slot(struct fuzz *f, struct input *in, wire_u64 *word, uint32_t channel)
+{
+	const struct vanity_rx *rx = rig_rx(f->r, channel);
+	const struct channel_slots *s = &rx->ch.slots;
+	uint64_t n = (uint64_t)((uintptr_t)word - (uintptr_t)rx->slot) / 8;
+	uint64_t at = rx->taken + ((n / s->words - rx->taken) & s->mask);
+	uint8_t how;
+
+	if (n >= ((uint64_t)s->mask + 1) * s->words)
+		return false;
+	how = take8(in);
+	if (n % s->words != 0)
+		wire_store(word, how & 2 ? take64(in) : take8(in));
+	else
+		wire_store(word, (take8(in) % 52u | (uint64_t)(how & 28) << 32 |
+				  slot_lap(s, at)) ^ (how & 1 ? WIRE_SLOT_LAP : 0));
+	return true;
+}
+
+static void point_write(struct fuzz *f, struct input *in, const void *about_to_be_loaded)
+{
+	void *word = (void *)(uintptr_t)about_to_be_loaded;
+	uint64_t entry = (uint64_t)((uintptr_t)word - (uintptr_t)rig_lane(f->r, 1)) / 4;
+
+	if (!is_foreign(f, word))
+		return;
+	if (entry <= rig_tx(f->r, 1)->lane_mask)
+		wire_store_u32(word, (uint32_t)value_of(f, in));
+	else if (!point_slot(f, in, word, 0) && !point_slot(f, in, word, 2) &&
+		 !point_slot(f, in, word, 3))
+		wire_store(word, value_of(f, in));
+}
+
+void sim_point(const void *word);
+uint64_t sim_cycles(void);
+
+void sim_point(const void *word)
+{
+	struct fuzz *f = at_work;
+	uint8_t how;
+
+	if (f == NULL || !f->inside || f->points == 0 || f->in->bytes == 0)
+		return;
+	f->inside = false;
+	f->points--;
+	how = take8(f->in);
+	switch (how % 8) {
+	case 0:
+	case 1:
+	case 2:
+		point_write(f, f->in, word);
+		break;
+	case 3:
+		write_slot(f, f->in);
+		break;
+	case 4:
+		if (how & 8)
+			write_word(f, f->in);
+		else if (how & 16)
+			write_lane(f, f->in);
+		else
+			write_statement(f, f->in);
+		break;
+	default:
+		break;
+	}
+	f->inside = true;
+}
+
+uint64_t sim_cycles(void)
+{
+	return 1;
+}
+
+/* --- what the victim does ------------------------------------------------------------------ */
+
 /* What the library handed out is whole, ours, and nobody's twice. */
 static void hand_add(struct fuzz *f, const struct vanity_ref *ref, struct vanity_rx *rx)
 {
@@ -222,6 +325,7 @@ static void work(struct fuzz *f, struct input *in)
 	uint8_t how = take8(in);
 	uint32_t n, room;
 
+	f->inside = true;
 	(void)vanity_running(r->shard[VICTIM].self);
 	if (how & 1) {
 		struct vanity_rx *rx = rig_rx(r, how & 2 ? 0 : 2);
@@ -255,6 +359,7 @@ static void work(struct fuzz *f, struct input *in)
 	}
 	if (how & 64)
 		vanity_wait(r->shard[VICTIM].self, 0);
+	f->inside = false;
 }
 
 static void restart(struct fuzz *f, struct input *in)
@@ -270,16 +375,21 @@ static void restart(struct fuzz *f, struct input *in)
 				  f->r->plan->channel[i].producer == VICTIM ? LIFE_PRODUCER
 									    : LIFE_CONSUMER,
 				  how >> 1 >> i & 1 ? ORDER_RESUME : ORDER_FRESH, f->edge[i]);
+	f->inside = true;
 	rig_go(f->r, VICTIM);
+	f->inside = false;
 	rig_check(f->r);
+	f->inside = true;
 	rig_ready(f->r, VICTIM);
+	f->inside = false;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_bytes)
 {
 	struct input in = { data, data_bytes < 4096 ? data_bytes : 4096 };
-	struct fuzz f = { .r = rig_new(&spec), .edge = { 1, 1, 1, 1, 1, 1, 1, 1 } };
+	struct fuzz f = { .r = rig_new(&spec), .in = &in, .edge = { 1, 1, 1, 1, 1, 1, 1, 1 } };
 
+	at_work = &f;
 	rig_start(f.r);
 	/* From here on the neighbours are the input's. */
 	rig_kill(f.r, 0);
@@ -312,12 +422,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_bytes)
 		case 10:
 			restart(&f, &in);
 			break;
+		case 11:
+			f.points = take8(&in);
+			restart(&f, &in);
+			break;
+		case 12:
+		case 13:
+			f.points = take8(&in);
+			work(&f, &in);
+			break;
 		default:
 			work(&f, &in);
 			break;
 		}
+		f.points = 0;
 		rig_check(f.r);
 	}
+	at_work = NULL;
 	rig_free(f.r);
 	return 0;
 }

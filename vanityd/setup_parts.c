@@ -9,6 +9,7 @@
  */
 #include "setup_private.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -87,6 +88,32 @@ static int folder_check(struct setup *s)
 	return 0;
 }
 
+/* Memory that is writable and executable is nobody's, also not for the time until somebody looks.
+ * Of the sealed copy: what is looked at is what runs. What is no ELF image does not run. */
+static int image_check(struct setup *s, int fd, const char *program)
+{
+	Elf64_Ehdr head;
+	Elf64_Phdr part;
+
+	if (pread(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
+	    memcmp(head.e_ident, ELFMAG, SELFMAG) != 0)
+		return 0;
+	for (uint32_t i = 0; i < head.e_phnum; i++) {
+		off_t at = (off_t)(head.e_phoff + (uint64_t)i * sizeof(part));
+
+		if (pread(fd, &part, sizeof(part), at) != (ssize_t)sizeof(part))
+			return 0;
+		if (part.p_type == PT_GNU_STACK && (part.p_flags & PF_X) != 0)
+			return setup_fail(s, 4, "link it with -z noexecstack",
+					  "program %s: its stack is to be executable", program);
+		if (part.p_type == PT_LOAD && (part.p_flags & PF_W) != 0 && (part.p_flags & PF_X) != 0)
+			return setup_fail(s, 4, "link it without --omagic",
+					  "program %s: segment %u is both writable and executable",
+					  program, i);
+	}
+	return 0;
+}
+
 static int image_open(struct setup *s, const char *program)
 {
 	struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
@@ -104,6 +131,10 @@ static int image_open(struct setup *s, const char *program)
 	if (file_check(s, fd, program) == 0)
 		sealed = setup_sealed(s, program, NULL, 0, s->options->dev ? 0555 : 0111, fd);
 	close(fd);
+	if (sealed >= 0 && image_check(s, sealed, program) != 0) {
+		close(sealed);
+		sealed = -1;
+	}
 	return sealed;
 }
 

@@ -235,7 +235,7 @@ static void table_daemon(struct table *t)
 	ADD(pread64, "", "digests of the images", ANY);
 	ADD(lseek, "", "facts that the keeper handed over", ANY);
 	ADD(write, "", "the log", ANY);
-	ADD(ftruncate, "", "a log that reached its end begins anew", ANY);
+	ADD(ftruncate, "", "a log that reached its end keeps its older half", ANY);
 	ADD(fstat, "", "sizes", ANY);
 	ADD(newfstatat, "flags = AT_EMPTY_PATH", "the same, of a descriptor",
 	    TESTS(low(3, AT_EMPTY_PATH, AT_EMPTY_PATH)));

@@ -27,8 +27,7 @@ void orders_announce(struct daemon *d)
 			continue;
 		s->dirty = 0;
 		wire_store_release(&s->orders->seq, wire_load(&s->orders->seq) + 1);
-		/* Neighbours write the bell too; a lost count only costs a look. */
-		wire_store_release(s->bell, wire_load(s->bell) + 1);
+		wire_ring(s->bell);
 		/* Non-blocking: a saturated eventfd is readable, which is all a wake needs. */
 		if (write(s->event_fd, &one, sizeof(one)) < 0)
 			continue;

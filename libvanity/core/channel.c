@@ -381,15 +381,19 @@ void vanity_rx_give_back(struct vanity_rx *rx, const struct vanity_ref *ref, uin
 
 static inline uint32_t rx_slots_take(const struct vanity_rx *rx, void *to, uint32_t max)
 {
-	switch (rx->ch.slots.words) {
+	const struct channel_slots *s = &rx->ch.slots;
+
+	if (max == 1)
+		return slot_take(*s, &rx->slot[slot_word(s, rx->taken)], slot_lap(s, rx->taken), to);
+	switch (s->words) {
 	case 1:
-		return slots_take_1(rx->ch.slots, rx->slot, rx->taken, to, max);
+		return slots_take_1(*s, rx->slot, rx->taken, to, max);
 	case 2:
-		return slots_take_2(rx->ch.slots, rx->slot, rx->taken, to, max);
+		return slots_take_2(*s, rx->slot, rx->taken, to, max);
 	case 8:
-		return slots_take_8(rx->ch.slots, rx->slot, rx->taken, to, max);
+		return slots_take_8(*s, rx->slot, rx->taken, to, max);
 	default:
-		return slots_take(rx->ch.slots, rx->slot, rx->taken, to, max);
+		return slots_take(*s, rx->slot, rx->taken, to, max);
 	}
 }
 
@@ -628,6 +632,15 @@ void vanity_tx_publish(struct vanity_tx *tx)
 	shard_first_item(tx->ch.self);
 }
 
+/* What did not fit: dropped and counted where the topology says so. */
+static inline uint32_t tx_dropped(struct vanity_tx *tx, uint32_t n)
+{
+	if (likely(n == 0) || (tx->ch.bind->full != PLAN_FULL_DROP && !tx->ch.closed))
+		return 0;
+	cell_add(&tx->ch.cell->dropped, n);
+	return n;
+}
+
 uint32_t vanity_slot_put(struct vanity_tx *tx, const void *slots, uint32_t n)
 {
 	struct channel *ch = &tx->ch;
@@ -640,6 +653,12 @@ uint32_t vanity_slot_put(struct vanity_tx *tx, const void *slots, uint32_t n)
 	if (likely(ch->open) && likely(!self->frozen || self->rx_count > 0))
 		room = tx_room(tx, n);
 	end = tx->room + ch->slots.mask + 1;
+	if (room == 1) {
+		slot_put(ch->slots, &tx->slot[slot_word(&ch->slots, tx->tail)],
+			 slot_lap(&ch->slots, tx->tail), slots);
+		tx->tail++;
+		return 1 + tx_dropped(tx, n - 1);
+	}
 	switch (ch->slots.words) {
 	case 1:
 		slots_put_1(ch->slots, tx->slot, tx->tail, end, slots, room);
@@ -654,11 +673,7 @@ uint32_t vanity_slot_put(struct vanity_tx *tx, const void *slots, uint32_t n)
 		slots_put(ch->slots, tx->slot, tx->tail, end, slots, room);
 	}
 	tx->tail += room;
-	if (!likely(room == n) && (ch->bind->full == PLAN_FULL_DROP || ch->closed)) {
-		cell_add(&ch->cell->dropped, n - room);
-		return n;
-	}
-	return room;
+	return room + tx_dropped(tx, n - room);
 }
 
 /* --- frames -------------------------------------------------------------------------------- */

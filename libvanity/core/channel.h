@@ -111,9 +111,27 @@ static inline void slot_put_frame(const struct channel_slots *s, wire_u64 *slots
 	wire_store_pair_release(&slots[(at & s->mask) * 2], word0 | slot_lap(s, at), word1, s->pair);
 }
 
+/* One plain slot from @bytes, in any alignment; the top bit of its first word is ours. */
+static inline __attribute__((always_inline)) void slot_put(struct channel_slots s, wire_u64 *slot,
+							   uint64_t lap, const uint8_t *bytes)
+{
+	uint64_t word[2];
+
+	for (uint32_t w = 2; w < s.words; w++) {
+		__builtin_memcpy(word, bytes + (uint64_t)w * 8, 8);
+		wire_store(&slot[w], word[0]);
+	}
+	__builtin_memcpy(word, bytes, s.words == 1 ? 8 : 16);
+	word[0] = (word[0] & ~WIRE_SLOT_LAP) | lap;
+	if (s.words == 1)
+		wire_store_release(slot, word[0]);
+	else
+		wire_store_pair_release(slot, word[0], word[1], s.pair);
+}
+
 /*
- * @n plain slots from @bytes, in any alignment; the top bit of each first word is ours. There is room
- * up to @end. Always inlined, with @s by value: with a constant number of words it is a loop of plain moves.
+ * @n of them, where there is room up to @end. Always inlined, with @s by value: with a constant number
+ * of words it is a loop of plain moves.
  */
 static inline __attribute__((always_inline)) void
 slots_put(struct channel_slots s, wire_u64 *slots, uint64_t at, uint64_t end, const void *bytes,
@@ -122,7 +140,6 @@ slots_put(struct channel_slots s, wire_u64 *slots, uint64_t at, uint64_t end, co
 	const uint8_t *from = bytes;
 
 	slots_ahead(s, slots, at, end, n);
-
 	while (n > 0) {
 		wire_u64 *slot = &slots[slot_word(&s, at)];
 		uint32_t run = slot_run(&s, at, n);
@@ -130,20 +147,8 @@ slots_put(struct channel_slots s, wire_u64 *slots, uint64_t at, uint64_t end, co
 
 		n -= run;
 		at += run;
-		for (; run > 0; run--, slot += s.words, from += s.words * 8) {
-			uint64_t word[2];
-
-			for (uint32_t w = 2; w < s.words; w++) {
-				__builtin_memcpy(word, from + (uint64_t)w * 8, 8);
-				wire_store(&slot[w], word[0]);
-			}
-			__builtin_memcpy(word, from, s.words == 1 ? 8 : 16);
-			word[0] = (word[0] & ~WIRE_SLOT_LAP) | lap;
-			if (s.words == 1)
-				wire_store_release(slot, word[0]);
-			else
-				wire_store_pair_release(slot, word[0], word[1], s.pair);
-		}
+		for (; run > 0; run--, slot += s.words, from += s.words * 8)
+			slot_put(s, slot, lap, from);
 	}
 }
 
@@ -184,6 +189,22 @@ static inline int slot_take_frame(const struct channel_slots *s, const wire_u64 
 	return 1;
 }
 
+static inline __attribute__((always_inline)) int slot_take(struct channel_slots s,
+							   const wire_u64 *slot, uint64_t lap,
+							   uint8_t *ret_bytes)
+{
+	uint64_t word = wire_load_acquire(slot) ^ lap;
+
+	if (word & WIRE_SLOT_LAP)
+		return 0;
+	__builtin_memcpy(ret_bytes, &word, 8);
+	for (uint32_t w = 1; w < s.words; w++) {
+		word = wire_load(&slot[w]);
+		__builtin_memcpy(ret_bytes + (uint64_t)w * 8, &word, 8);
+	}
+	return 1;
+}
+
 /* Up to @n plain slots. Return: how many there are, up to the first that is not. */
 static inline __attribute__((always_inline)) uint32_t
 slots_take(struct channel_slots s, const wire_u64 *slots, uint64_t at, void *ret_bytes, uint32_t n)
@@ -197,17 +218,9 @@ slots_take(struct channel_slots s, const wire_u64 *slots, uint64_t at, void *ret
 		uint64_t lap = slot_lap(&s, at);
 
 		at += run;
-		for (; run > 0; run--, left--, slot += s.words, to += s.words * 8) {
-			uint64_t word = wire_load_acquire(slot) ^ lap;
-
-			if (word & WIRE_SLOT_LAP)
+		for (; run > 0; run--, left--, slot += s.words, to += s.words * 8)
+			if (!slot_take(s, slot, lap, to))
 				return n - left;
-			__builtin_memcpy(to, &word, 8);
-			for (uint32_t w = 1; w < s.words; w++) {
-				word = wire_load(&slot[w]);
-				__builtin_memcpy(to + (uint64_t)w * 8, &word, 8);
-			}
-		}
 	}
 	return n;
 }

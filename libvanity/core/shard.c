@@ -365,7 +365,7 @@ void shard_ring(struct vanity_shard *self)
 		if (asleep == 0 || asleep == n->rung)
 			continue;
 		n->rung = asleep;
-		wire_store_release(n->bell, wire_load(n->bell) + 1);
+		wire_ring(n->bell);
 		/* Who dozes watches that word. Said falsely it delays the one who said it. */
 		if ((asleep & WIRE_DOZES) == 0)
 			self->platform->wake(self->platform->context, i);

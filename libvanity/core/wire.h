@@ -122,6 +122,14 @@ static inline void wire_store_pair_release(wire_u64 *w, uint64_t first, uint64_t
 	wire_store_release(&w[0], first);
 }
 
+/* One more, whoever else adds to it: a bell, the one word with several writers. Two that ring at once
+ * must not put it back to what its owner has seen, or one that watches it would miss them. */
+static inline void wire_ring(wire_u64 *w)
+{
+	arch_point(w);
+	(void)__atomic_fetch_add(&w->word_do_not_touch, 1, __ATOMIC_RELEASE);
+}
+
 /* Full fence between a store of ours and a load of a neighbour's word (asleep flags). */
 static inline void wire_fence(void)
 {

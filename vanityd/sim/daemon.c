@@ -24,7 +24,7 @@ static void orders_ring(uint32_t shard)
 	uint32_t region = world.plan->shard[shard].bell_region;
 	wire_u64 *bell = (void *)world.region[region].rw;
 
-	wire_store_release(bell, wire_load(bell) + 1);
+	wire_ring(bell);
 	sim_point(bell);
 	sim_wake(shard);
 }

@@ -85,7 +85,10 @@ static bool attack_taken(struct attacker *a)
 
 static bool attack_lane_beyond(struct attacker *a)
 {
-	wire_store_release(&in(a)->mine->lane_tail, in(a)->lane_tail + (1u << 20));
+	/* In its own books too: the library would put it right with the next frame that comes home. */
+	in(a)->lane_tail += 1u << 20;
+	in(a)->lane_published = in(a)->lane_tail;
+	wire_store_release(&in(a)->mine->lane_tail, in(a)->lane_tail);
 	return lie(a);
 }
 

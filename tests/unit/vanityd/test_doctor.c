@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The doctor on copies of machines: folders with the files of /proc and /sys that it reads. */
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
+#include <linux/openat2.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -767,6 +772,19 @@ static void the_document_has_every_finding(void **state)
 	free(text);
 }
 
+/* A copy of a machine is looked at with openat2 alone, which emulators of user space (QEMU 7.2 runs
+ * the aarch64 build's tests) do not know. */
+static bool has_openat2(void)
+{
+	const struct open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC };
+	int fd = (int)syscall(SYS_openat2, AT_FDCWD, ".", &how, sizeof(how));
+
+	if (fd < 0)
+		return errno != ENOSYS;
+	close(fd);
+	return true;
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, rig_make, rig_drop)
@@ -807,5 +825,9 @@ int main(void)
 		T(the_document_has_every_finding),
 	};
 
+	if (!has_openat2()) {
+		printf("SKIP: this kernel, or its emulator, has no openat2\n");
+		return 77;
+	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

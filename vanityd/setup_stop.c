@@ -80,7 +80,11 @@ static int keeper_holds(int pid, const char *system, const struct stat *lock)
 	    strcmp(text + bytes, system) != 0)
 		return 0;
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, KEEPER_FD_SYSTEM_LOCK);
-	return stat(path, &st) == 0 && st.st_dev == lock->st_dev && st.st_ino == lock->st_ino;
+	if (stat(path, &st) != 0 || st.st_dev != lock->st_dev || st.st_ino != lock->st_ino)
+		return 0;
+	/* Anybody may open the file somehow; the keeper's descriptor holds the lock. */
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", pid, KEEPER_FD_SYSTEM_LOCK);
+	return file_read(path, text, sizeof(text)) == 0 && strstr(text, "FLOCK") != NULL;
 }
 
 /* The same of a keeper whose runtime folder somebody removed: found by what it holds. */

@@ -34,6 +34,9 @@ static const uint32_t daemon_ioctl[] = { 0x8910, 0x8913, 0x8921, 0x8933 };
 #define MAPPED_PRIVATE                                                                             \
 	(uint32_t)(MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_POPULATE | MAP_LOCKED |           \
 		   MAP_NORESERVE)
+/* What libc's malloc and its threads map with, in vanityd. */
+#define DAEMON_PRIVATE                                                                             \
+	(uint32_t)(MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE | MAP_STACK)
 
 /* A test of one argument. All tests of a row must hold; a call may have several rows, one of which
  * must. */
@@ -243,8 +246,12 @@ static void table_daemon(struct table *t)
 	for (uint32_t i = 0; i < sizeof(daemon_ioctl) / sizeof(daemon_ioctl[0]); i++)
 		table_row(t, __NR_ioctl, TESTS(low(1, daemon_ioctl[i], daemon_ioctl[i])));
 	table_line(t, "ioctl", "SIOCGIFINDEX, NAME, FLAGS, MTU", "the state of an interface");
-	ADD(mmap, "prot without PROT_EXEC", "memory, and what the keeper hands over",
-	    TESTS(clear(2, PROT_EXEC)));
+	/* None that the limit on data does not count: not shared without a file, none that grows, no
+	 * huge pages. */
+	ADD(mmap, "shared, no other flag; prot without PROT_EXEC", "what the keeper hands over",
+	    TESTS(clear(2, PROT_EXEC), clear(3, ~(uint32_t)MAP_SHARED)));
+	ADD(mmap, "private: MAP_ANONYMOUS, MAP_FIXED, MAP_NORESERVE, MAP_STACK; prot without PROT_EXEC",
+	    "memory", TESTS(clear(2, PROT_EXEC), clear(3, ~DAEMON_PRIVATE)));
 	ADD(mprotect, "prot without PROT_EXEC", "memory", TESTS(clear(2, PROT_EXEC)));
 	ADD(munmap, "", "memory", ANY);
 	ADD(mremap, "", "memory", ANY);

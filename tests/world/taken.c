@@ -181,16 +181,34 @@ static int ring(const char *target)
 	return error;
 }
 
-static int memory(const char *target)
+static int memory_of(int flags)
 {
 	void *at = mmap(NULL, 2ul << 30, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+			flags | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	(void)target;
 	if (at == MAP_FAILED)
 		return errno;
 	munmap(at, 2ul << 30);
 	return 0;
+}
+
+static int memory(const char *target)
+{
+	(void)target;
+	return memory_of(MAP_PRIVATE);
+}
+
+/* What no limit on data counts. */
+static int memory_shared(const char *target)
+{
+	(void)target;
+	return memory_of(MAP_SHARED);
+}
+
+static int memory_growing(const char *target)
+{
+	(void)target;
+	return memory_of(MAP_PRIVATE | MAP_GROWSDOWN);
 }
 
 static const struct {
@@ -204,6 +222,7 @@ static const struct {
 	{ "attack-user", user_namespace }, { "attack-shm", shared_memory },
 	{ "attack-cores", all_cores },	  { "attack-trace", trace },
 	{ "attack-ring", ring },	  { "attack-memory", memory },
+	{ "attack-shared", memory_shared }, { "attack-growing", memory_growing },
 };
 
 int taken_over(struct control_client *client, const char *verb, const struct json_t *request)

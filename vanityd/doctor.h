@@ -149,6 +149,8 @@ const char *doctor_verdict(enum doctor_verdict verdict);
 int look_text(const struct doctor *d, const char *path, char ret[DOCTOR_FILE_BYTES]);
 long look_number(const struct doctor *d, const char *path, long otherwise);
 int look_is_there(const struct doctor *d, const char *path);
+/* For what is read line by line; NULL when it cannot be opened. Nothing leads out of a copy. */
+FILE *look_stream(const struct doctor *d, const char *path);
 /* Calls @each with every name in a folder, in no order. Return: how many; -1 without a folder. */
 int look_folder(const struct doctor *d, const char *path,
 		void (*each)(struct doctor *d, const char *name, void *context), void *context);

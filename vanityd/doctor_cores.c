@@ -249,14 +249,13 @@ static void irqbalance_look(struct doctor *d, const char *name, void *context)
 /* The one of all interrupts that hit the cores of shards most often, as evidence. */
 static void busiest(const struct doctor *d, struct doctor_finding *f)
 {
-	char path[PATHS_BYTES], *line = NULL, *at, name[32] = "", best_name[32] = "", best[48] = "";
+	char *line = NULL, *at, name[32] = "", best_name[32] = "", best[48] = "";
 	unsigned long long hits, most = 0;
 	uint32_t column[DOCTOR_CORES_MAX], columns = 0;
 	size_t room = 0;
 	FILE *file;
 
-	snprintf(path, sizeof(path), "%s/proc/interrupts", d->root);
-	file = fopen(path, "re");
+	file = look_stream(d, "/proc/interrupts");
 	if (file == NULL)
 		return;
 	if (getline(&line, &room, file) > 0)

@@ -133,6 +133,16 @@ const char *cores_mask(const struct doctor_cores *cores, char *ret, size_t room)
 
 /* --- files --------------------------------------------------------------------------------- */
 
+FILE *look_stream(const struct doctor *d, const char *path)
+{
+	int fd = setup_root_open(d->root, path, O_RDONLY | O_NONBLOCK, 0);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+
+	if (fd >= 0 && file == NULL)
+		close(fd);
+	return file;
+}
+
 int look_text(const struct doctor *d, const char *path, char ret[DOCTOR_FILE_BYTES])
 {
 	ssize_t n = -1;

@@ -138,13 +138,12 @@ static uint64_t now_ns(void)
 /* Does the processor say this word of itself? Only the first core is asked. */
 static int has_flag(const struct doctor *d, const char *flag)
 {
-	char path[PATHS_BYTES], *line = NULL, *save = NULL;
+	char *line = NULL, *save = NULL;
 	size_t room = 0;
 	FILE *file;
 	int found = 0;
 
-	snprintf(path, sizeof(path), "%s/proc/cpuinfo", d->root);
-	file = fopen(path, "re");
+	file = look_stream(d, "/proc/cpuinfo");
 	while (file != NULL && !found && getline(&line, &room, file) > 0) {
 		if (strncmp(line, "flags", 5) != 0)
 			continue;

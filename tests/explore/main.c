@@ -56,21 +56,16 @@ static uint64_t item_word(uint64_t at, uint32_t w)
 
 static uint32_t put(struct channel_slots s, uint32_t i, uint64_t at, uint64_t end)
 {
-	uint64_t items[SLOTS][WORDS_OF_SLOT_MAX], flat[SLOTS * WORDS_OF_SLOT_MAX];
+	uint64_t flat[SLOTS * WORDS_OF_SLOT_MAX];
 	uint32_t n = (uint32_t)(end - at);
 
 	if (n > explore_now()->items - at)
 		n = (uint32_t)(explore_now()->items - at);
 	for (uint32_t k = 0; k < n; k++)
-		for (uint32_t w = 0; w < s.words; w++) {
-			items[k][w] = item_word(at + k, w);
-			flat[k * s.words + w] = items[k][w];
-		}
-	if (s.words == 2) /* as channel.c does it for frames */
-		for (uint32_t k = 0; k < n; k++)
-			slot_put_frame(&s, shared.slot[i], at + k, items[k][0], items[k][1]);
-	else
-		slots_put(s, shared.slot[i], at, end, flat, n);
+		for (uint32_t w = 0; w < s.words; w++)
+			flat[k * s.words + w] = item_word(at + k, w);
+	/* As channel.c does it, for frames too: out of their stage. */
+	slots_put(s, shared.slot[i], at, end, flat, n);
 	return n;
 }
 

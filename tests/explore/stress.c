@@ -63,12 +63,7 @@ static void *producer(void *context)
 		}
 		if (e->broken)
 			wire_store(&shared.broken, at + n);
-		if (s.words == 2)
-			for (uint32_t k = 0; k < n; k++)
-				slot_put_frame(&s, shared.slot, at + k, items[k * 2],
-					       items[k * 2 + 1]);
-		else
-			slots_put(s, shared.slot, at, room + SLOTS, items, n);
+		slots_put(s, shared.slot, at, room + SLOTS, items, n);
 		at += n;
 	}
 	return NULL;
